@@ -1,0 +1,1 @@
+"""Layer 1, GreenLang OS: pure computing. No Dagster, no network, no database in here."""

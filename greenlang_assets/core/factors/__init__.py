@@ -1,0 +1,1 @@
+"""Emission factors: their model, the publishers' importers, the catalogue and its look-up."""
