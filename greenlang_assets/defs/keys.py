@@ -1,0 +1,40 @@
+"""Asset keys and groups, the same in every environment.
+
+Belongs here: names. Does not belong here: what is behind them.
+"""
+
+from __future__ import annotations
+
+from dagster import AssetKey
+
+US_EPA_HUB = AssetKey(["factors", "us_epa_hub"])
+US_EPA_EGRID = AssetKey(["factors", "us_epa_egrid"])
+UK_DESNZ = AssetKey(["factors", "uk_desnz"])
+IPCC_GWP = AssetKey(["factors", "ipcc_gwp"])
+FUEL_PROPERTIES = AssetKey(["factors", "fuel_properties"])
+CATALOGUE = AssetKey(["factors", "catalogue"])
+
+LIBRARY = AssetKey(["formulas", "library"])
+
+ACTIVITY = AssetKey(["tenants", "activity"])
+REPORTED = AssetKey(["tenants", "reported"])
+METHOD = AssetKey(["tenants", "method"])
+EMISSIONS = AssetKey(["tenants", "emissions"])
+TOTALS = AssetKey(["tenants", "totals"])
+TIE_OUT = AssetKey(["tenants", "tie_out"])
+
+LEDGER = AssetKey(["provenance", "ledger"])
+
+
+def mart(name: str) -> AssetKey:
+    """Key of a dbt mart."""
+    return AssetKey(["marts", name])
+
+
+GROUP_FACTORS = "os_factors"
+GROUP_FORMULAS = "os_formulas"
+GROUP_TENANTS = "tenant_runs"
+GROUP_MARTS = "tenant_marts"
+GROUP_PROVENANCE = "provenance"
+
+OWNER = "team:carbon-data"
