@@ -1,3 +1,4 @@
+{{ config(meta={"mart": "facility_year"}) }}
 -- Each facility's total is the sum of its lines, as integers of milligrams: nothing lost, nothing twice.
 select totals.facility_id, totals.period, totals.co2e_mg, lines.co2e_mg as lines_mg
 from {{ ref('stg_totals') }} as totals

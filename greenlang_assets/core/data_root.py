@@ -1,6 +1,6 @@
-"""Where the shipped data lies: the one setting through which ``data/`` and ``dbt/`` are found.
+"""Where the shipped files lie: the one setting through which ``data/`` and ``dbt/`` are found.
 
-Belongs here: the two folders. Does not belong here: what is in them.
+Belongs here: the folders. Does not belong here: what is in them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def _root() -> Path:
     return _CHECKOUT if (_CHECKOUT / "data" / "factors").is_dir() else _INSTALLED
 
 
+#: Holds ``data/``, ``dbt/``, ``dagster.yaml`` and ``workspace.yaml``.
+PROJECT_ROOT = _root()
 #: Factor tables, formula families, example tenants.
-DATA_ROOT = _root() / "data"
+DATA_ROOT = PROJECT_ROOT / "data"
 #: The dbt project over tenant results.
-DBT_ROOT = _root() / "dbt"
+DBT_ROOT = PROJECT_ROOT / "dbt"

@@ -1,0 +1,71 @@
+"""How answers look: tables for people, JSON for programs, errors with code and hint.
+
+Belongs here: rendering. Does not belong here: what is rendered.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from greenlang_assets.core.errors import GreenlangError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FINE, NEGATIVE, UNREADABLE, USAGE = 0, 1, 2, 64
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal; plain text when the output goes into a file or a pipe."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(answer: Any) -> None:
+    """One JSON document on standard output, keys in the order given."""
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numeric: Sequence[str] = (),
+    folded: Sequence[str] = (),
+) -> None:
+    """A table; columns named in ``numeric`` are set to the right, those in ``folded`` break long words."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in numeric else "left",
+            overflow="fold" if name in folded else "ellipsis",
+            no_wrap=name in numeric,
+        )
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(table)
+
+
+def print_error(error: GreenlangError, *, as_json: bool) -> None:
+    """An error with everything that its reader needs; JSON goes to standard output, text to the error one."""
+    if as_json:
+        print_json({"error": error.as_dict()})
+        return
+    from rich.text import Text
+
+    out = console(stderr=True)
+    out.print(Text.assemble((error.code, "bold red"), "  ", error.message))
+    if error.where:
+        out.print(Text("  at        " + ", ".join(f"{key} {value}" for key, value in error.where.items())))
+    for label, value in (("found", error.found), ("expected", error.expected), ("hint", error.hint)):
+        if value is not None:
+            out.print(Text(f"  {label:<9} {value}"))
