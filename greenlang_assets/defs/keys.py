@@ -17,9 +17,11 @@ CATALOGUE = AssetKey(["factors", "catalogue"])
 LIBRARY = AssetKey(["formulas", "library"])
 
 ACTIVITY = AssetKey(["tenants", "activity"])
+REGISTER = AssetKey(["tenants", "register"])
 REPORTED = AssetKey(["tenants", "reported"])
 METHOD = AssetKey(["tenants", "method"])
 EMISSIONS = AssetKey(["tenants", "emissions"])
+REJECTED = AssetKey(["tenants", "rejected"])
 TOTALS = AssetKey(["tenants", "totals"])
 TIE_OUT = AssetKey(["tenants", "tie_out"])
 

@@ -89,7 +89,9 @@ class Recipe:
 def _files(source: str) -> list[Path]:
     # The packages and the shipped files have one root in a checkout and two when installed from a wheel.
     path = (_PACKAGES if source.startswith("greenlang_assets/") else PROJECT_ROOT) / source
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix in {".py", ".sql", ".yml"})
 
 
 @dataclass(frozen=True)

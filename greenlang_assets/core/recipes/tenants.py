@@ -1,0 +1,257 @@
+"""Recipes of tenant data: who the tenants are, what they used, by which method, and what came of it.
+
+Belongs here: what each asset of ``tenants/`` reads, and the call that makes it.
+Does not belong here: reading a file (``core.tenants``), calculating (``core.calculation``).
+
+Every recipe of a partition looks at one cohort and period, filtered when it is read.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import polars as pl
+
+from greenlang_assets.core.calculation.batch import BatchResult, calculate_batch
+from greenlang_assets.core.calculation.tie_out import tie_out
+from greenlang_assets.core.provenance.canonical import row_sha256, table_bytes
+from greenlang_assets.core.provenance.ledger import InputRef
+from greenlang_assets.core.recipes import factors, formulas
+from greenlang_assets.core.recipes.base import (
+    Made,
+    Recipe,
+    World,
+    file_input,
+    latest_input,
+    load_table,
+)
+from greenlang_assets.core.tenants.cohorts import cohort_of, partition_key, parts_of
+from greenlang_assets.core.tenants.contracts import ACTIVITY, LINES, METHOD, REJECTED, REPORTED, TOTALS, check
+from greenlang_assets.core.tenants.dataset import TenantDataset, dataset_folders, load_dataset
+
+_TENANT_CODE = ("greenlang_assets/core/tenants", "greenlang_assets/core/recipes/tenants.py")
+_CALCULATION_CODE = (
+    *_TENANT_CODE,
+    "greenlang_assets/core/calculation",
+    "greenlang_assets/core/formulas",
+    "greenlang_assets/core/units.py",
+)
+
+
+def datasets(world: World) -> tuple[TenantDataset, ...]:
+    """Every tenant programme that is at hand, by name; each table checked against its manifest."""
+    return tuple(
+        _dataset(folder.parent, folder.name, (folder / "manifest.json").read_bytes())
+        for root in world.tenant_folders
+        for folder in dataset_folders(root)
+    )
+
+
+@lru_cache(maxsize=8)
+def _dataset(root: object, name: str, manifest: bytes) -> TenantDataset:
+    # The manifest's bytes stand for the tables, whose hashes it holds: as long as they are the same,
+    # a set that was read and checked need not be read again.
+    del manifest
+    return load_dataset(name, root)  # type: ignore[arg-type]
+
+
+def partitions(world: World) -> tuple[str, ...]:
+    """Keys of all cohorts and periods for which some tenant reports, sorted."""
+    keys = {
+        partition_key(cohort_of(tenant), period)
+        for dataset in datasets(world)
+        for tenant, period in dataset.activity.select("tenant", "period").unique().iter_rows()
+    }
+    return tuple(sorted(keys))
+
+
+def periods(world: World) -> tuple[str, ...]:
+    """All periods for which some tenant reports, sorted."""
+    return tuple(sorted({parts_of(key)[1] for key in partitions(world)}))
+
+
+def _source_files(world: World, partition: str | None) -> tuple[InputRef, ...]:
+    del partition
+    return tuple(
+        file_input(dataset.manifest["source"]["file"], dataset.manifest["source"]["sha256"])
+        for dataset in datasets(world)
+    )
+
+
+def _make_register(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition, inputs
+    frames = [
+        dataset.reported.group_by("tenant")
+        .agg(pl.col("facility_id").n_unique().cast(pl.Int64).alias("facilities"))
+        .select(
+            "tenant",
+            pl.lit(dataset.name).alias("programme"),
+            pl.col("tenant").map_elements(cohort_of, return_dtype=pl.String).alias("cohort"),
+            "facilities",
+            pl.lit(dataset.manifest["attribution"]).alias("attribution"),
+        )
+        for dataset in datasets(world)
+    ]
+    register = pl.concat(frames)
+    return Made(
+        table_bytes(register, key=["tenant"]),
+        facts={"tenants": register.height, "facilities": int(register["facilities"].sum())},
+    )
+
+
+def _make_activity(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del inputs
+    cohort, period = parts_of(str(partition))
+    rows = pl.concat([dataset.activity for dataset in datasets(world)]).filter(pl.col("period") == period)
+    tenants = [tenant for tenant in rows["tenant"].unique() if cohort_of(tenant) == cohort]
+    activity = check(rows.filter(pl.col("tenant").is_in(tenants)), ACTIVITY).sort(ACTIVITY.key)
+    return Made(
+        table_bytes(activity, key=ACTIVITY.key),
+        facts={
+            "tenants": len(tenants),
+            "facilities": activity["facility_id"].n_unique(),
+            "activity_rows": activity.height,
+        },
+        leaves=[row_sha256(row) for row in activity.iter_rows(named=True)],
+    )
+
+
+def _make_reported(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition, inputs
+    reported = check(pl.concat([dataset.reported for dataset in datasets(world)]), REPORTED)
+    return Made(table_bytes(reported, key=REPORTED.key), facts={"facility_years": reported.height})
+
+
+def _method_files(world: World, partition: str | None) -> tuple[InputRef, ...]:
+    del partition
+    return tuple(
+        file_input(f"{dataset.name}/method.csv", dataset.method_sha256) for dataset in datasets(world)
+    )
+
+
+def _make_method(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition, inputs
+    frames = [
+        check(dataset.method, METHOD).select(pl.lit(dataset.name).alias("programme"), pl.all())
+        for dataset in datasets(world)
+    ]
+    method = pl.concat(frames)
+    return Made(table_bytes(method, key=["programme", *METHOD.key]), facts={"rows": method.height})
+
+
+REGISTER = Recipe("tenants/register", "1.0.0", _TENANT_CODE, _source_files, _make_register)
+ACTIVITY_RECIPE = Recipe("tenants/activity", "1.0.0", _TENANT_CODE, _source_files, _make_activity)
+REPORTED_RECIPE = Recipe("tenants/reported", "1.0.0", _TENANT_CODE, _source_files, _make_reported)
+METHOD_RECIPE = Recipe("tenants/method", "1.0.0", _TENANT_CODE, _method_files, _make_method)
+
+
+def _calculation_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
+    return (
+        latest_input(world, "tenants/activity", partition),
+        latest_input(world, "tenants/method"),
+        latest_input(world, "tenants/register"),
+        latest_input(world, "factors/catalogue"),
+        latest_input(world, "factors/fuel_properties"),
+        latest_input(world, "factors/ipcc_gwp"),
+        latest_input(world, "formulas/library"),
+    )
+
+
+def _calculated(world: World, inputs: tuple[InputRef, ...]) -> BatchResult:
+    by_asset = {reference.asset: reference for reference in inputs}
+    return _batch(world, *(by_asset[name] for name in sorted(by_asset) if name not in _DERIVED))
+
+
+_DERIVED = ("tenants/emissions",)
+
+
+@lru_cache(maxsize=2)
+def _batch(world: World, *inputs: InputRef) -> BatchResult:
+    # Emissions, totals and rejected rows of one partition come from one calculation; content hashes are
+    # its whole input, so within a process it is done once.
+    tables = {reference.asset: reference for reference in inputs}
+    catalogue = factors.catalogue_of(world, tables["factors/catalogue"], tables["factors/fuel_properties"])
+    gwp = factors.gwp_of(world, tables["factors/ipcc_gwp"])
+    library = formulas.library_of(world, tables["formulas/library"], catalogue)
+    register = load_table(world, tables["tenants/register"])
+    method = load_table(world, tables["tenants/method"])
+    activity = load_table(world, tables["tenants/activity"])
+    results = []
+    for (programme,), tenants in register.group_by("programme", maintain_order=True):
+        rows = activity.filter(pl.col("tenant").is_in(tenants["tenant"].to_list()))
+        if rows.height:
+            how = method.filter(pl.col("programme") == programme).drop("programme")
+            results.append(calculate_batch(rows, how, catalogue=catalogue, library=library, gwp=gwp))
+    return BatchResult(
+        lines=pl.concat([result.lines for result in results]).sort(LINES.key),
+        totals=pl.concat([result.totals for result in results]).sort(TOTALS.key),
+        rejected=pl.concat([result.rejected for result in results]).sort(REJECTED.key),
+    )
+
+
+def _make_emissions(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition
+    result = _calculated(world, inputs)
+    lines = result.lines
+    return Made(
+        table_bytes(lines, key=LINES.key),
+        facts={
+            "lines": lines.height,
+            "rejected": result.rejected.height,
+            "co2e_location_mg": int(lines["co2e_mg"].sum()),
+            "co2e_market_mg": int(lines["co2e_market_mg"].fill_null(lines["co2e_mg"]).sum()),
+        },
+        leaves=lines["line_sha256"].to_list(),
+    )
+
+
+def _make_rejected(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition
+    rejected = _calculated(world, inputs).rejected
+    return Made(
+        table_bytes(rejected, key=REJECTED.key),
+        facts={
+            "rejected": rejected.height,
+            "by_code": dict(rejected.group_by("code").len().sort("code").iter_rows()),
+        },
+    )
+
+
+def _totals_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
+    return (*_calculation_inputs(world, partition), latest_input(world, "tenants/emissions", partition))
+
+
+def _make_totals(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition
+    totals = _calculated(world, inputs).totals
+    return Made(
+        table_bytes(totals, key=TOTALS.key),
+        facts={"facilities": totals.height, "co2e_location_mg": int(totals["co2e_mg"].sum())},
+        leaves=totals["total_sha256"].to_list(),
+    )
+
+
+EMISSIONS = Recipe("tenants/emissions", "1.0.0", _CALCULATION_CODE, _calculation_inputs, _make_emissions)
+REJECTED_RECIPE = Recipe("tenants/rejected", "1.0.0", _CALCULATION_CODE, _calculation_inputs, _make_rejected)
+TOTALS_RECIPE = Recipe("tenants/totals", "1.0.0", _CALCULATION_CODE, _totals_inputs, _make_totals)
+
+
+def all_partitions(world: World, *assets: str) -> tuple[InputRef, ...]:
+    """The recorded partitions of some assets, as inputs of one that looks at all of them."""
+    return tuple(latest_input(world, asset, key) for asset in assets for key in partitions(world))
+
+
+def gather(world: World, inputs: tuple[InputRef, ...], asset: str) -> pl.DataFrame:
+    """One frame out of all partitions of ``asset`` among the inputs."""
+    return pl.concat([load_table(world, reference) for reference in inputs if reference.asset == asset])
+
+
+def _tie_out_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
+    del partition
+    return (
+        *all_partitions(world, "tenants/activity", "tenants/totals"),
+        latest_input(world, "tenants/reported"),
+        latest_input(world, "tenants/method"),
+        latest_input(world, "factors/catalogue"),
+        latest_input(world, "factors/ipcc_gwp"),
+    )

@@ -1,0 +1,80 @@
+"""From a recipe to a Dagster event: the one helper through which every asset is recorded.
+
+Belongs here: ``record()`` and the metadata that people see beside every materialisation.
+Does not belong here: what is recorded, or how (``core.recipes.base``); reading the event log back
+(``resources.dagster.event_log``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from greenlang_assets.core.provenance.canonical import TABLE_FORMAT, read_table
+from greenlang_assets.core.recipes import base
+from greenlang_assets.core.recipes.base import Recipe, Recorded, World
+
+#: Rows of a table that stand beside a materialisation, for a first look.
+PREVIEW_ROWS = 12
+PREVIEW_COLUMNS = 9
+
+
+def record(
+    context: dg.AssetExecutionContext, recipe: Recipe, world: World, *, partition: str | None = None
+) -> dg.MaterializeResult[Any]:
+    """Make and record what ``recipe`` says, and tell Dagster of it.
+
+    The order is the recipe's: store, ledger, event. The event's data version is the content hash.
+    """
+    recorded = base.record(recipe, world, run_id=context.run_id, partition=partition)
+    return dg.MaterializeResult(
+        asset_key=dg.AssetKey(recipe.asset.split("/")),
+        data_version=dg.DataVersion(recorded.link.entry.content_sha256),
+        metadata=metadata_of(recorded),
+    )
+
+
+def metadata_of(recorded: Recorded) -> dict[str, Any]:
+    """What a person sees: counts and notes first, then a look at the rows, then the proof."""
+    entry, link = recorded.link.entry, recorded.link
+    shown: dict[str, Any] = {}
+    for name, value in {**recorded.made.notes, **entry.facts}.items():
+        shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else _value(value))
+    if recorded.made.content.startswith(b'{"columns"') and TABLE_FORMAT.encode() in recorded.made.content[:4000]:
+        frame = read_table(recorded.made.content)
+        shown["dagster/row_count"] = frame.height
+        shown["preview"] = preview(frame)
+    shown["greenlang/content_sha256"] = entry.content_sha256
+    shown["greenlang/entry_sha256"] = entry.sha256
+    shown["greenlang/chain_sha256"] = link.chain_sha256
+    shown["greenlang/ledger_seq"] = link.seq
+    shown["greenlang/inputs"] = dg.MetadataValue.json([reference.record() for reference in entry.inputs])
+    shown["walk it back"] = dg.MetadataValue.md(f"`glac provenance show {entry.content_sha256[:16]}…`")
+    return shown
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, pl.DataFrame):
+        return preview(value, rows=value.height)
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value if value is not None else "none"
+    return dg.MetadataValue.json(value)
+
+
+def preview(frame: pl.DataFrame, *, rows: int = PREVIEW_ROWS) -> dg.MetadataValue:
+    """The first rows of a table as Markdown, wide tables cut to their first columns."""
+    cut = frame.head(rows)
+    names = cut.columns[:PREVIEW_COLUMNS]
+    left = len(cut.columns) - len(names)
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in cut.select(names).iter_rows()]
+    if left:
+        lines.append(f"\n… and {left} more columns")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _cell(cell: object) -> str:
+    text = "" if cell is None else str(cell).replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,1 @@
+"""Dagster's side of the adapters: resource wrappers, the instance, the event-log reader."""

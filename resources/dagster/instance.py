@@ -1,0 +1,91 @@
+"""Dagster's instance on our database, and runs in this process.
+
+Belongs here: DAGSTER_HOME, the environment that Dagster's own configuration reads, materialising from
+outside Dagster's UI.
+Does not belong here: what is materialised.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import dagster as dg
+
+from greenlang_assets.core.data_root import PROJECT_ROOT
+from greenlang_assets.core.errors import GreenlangError
+
+
+def prepare(home: Path, *, dagster_url: str) -> dict[str, str]:
+    """Make DAGSTER_HOME and return the environment in which Dagster's processes run.
+
+    Args:
+        home: state folder; Dagster's lies in ``dagster/`` below it.
+        dagster_url: SQLAlchemy address of the database, its driver named.
+    """
+    folder = home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dagster.yaml").write_bytes((PROJECT_ROOT / "dagster.yaml").read_bytes())
+    return {
+        "DAGSTER_HOME": str(folder),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "GREENLANG_HOME": str(home),
+        "GREENLANG_DAGSTER_DATABASE_URL": dagster_url,
+    }
+
+
+class Runner:
+    """Runs of our assets in this process, recorded in the same instance that Dagster's UI shows."""
+
+    def __init__(self, definitions: dg.Definitions, environment: dict[str, str]) -> None:
+        os.environ.update(environment)
+        # Progress is ours to show; Dagster's event stream stays in its log, where the UI shows it.
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module="dagster")
+        self._definitions = definitions
+        self._instance = dg.DagsterInstance.get()
+
+    def add_periods(self, dimension: str, periods: Iterable[str]) -> None:
+        """Make dynamic partitions known; those that are known already stay."""
+        known = set(self._instance.get_dynamic_partitions(dimension))
+        new = [period for period in periods if period not in known]
+        if new:
+            self._instance.add_dynamic_partitions(dimension, new)
+
+    def materialise(self, job: str, *, assets: Iterable[str] = (), partition: str | None = None) -> str:
+        """Run a job (or some of its assets) to its end.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            GreenlangError: the one that an asset raised, or ``RUN_FAILED``, naming the run; a failed
+                blocking check counts as failure.
+        """
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            partition_key=partition,
+            asset_selection=[dg.AssetKey(name.split("/")) for name in assets] or None,
+            raise_on_error=False,
+        )
+        if result.success:
+            return result.run_id
+        events = [event for event in result.all_events if event.is_failure and event.is_step_event]
+        words = "; ".join(
+            (event.step_failure_data.error.cause or event.step_failure_data.error).message.strip()
+            for event in events
+            if event.is_step_failure and event.step_failure_data.error
+        )
+        raise GreenlangError(
+            "RUN_FAILED",
+            f"run {result.run_id[:8]} of job {job} failed" + (f" for {partition}" if partition else ""),
+            found=words[:2000] or "a failure without a step",
+            hint="`glac up` shows the run with every event; nothing of the failed step was recorded",
+        )
+
+    def close(self) -> None:
+        """Let go of the instance."""
+        self._instance.dispose()
