@@ -12,7 +12,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import sha256_hex, table_sha256
 from greenlang_assets.core.tenants.chicago import ENERGY, UNSTATED_AREA, import_chicago
 from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, REPORTED, check
-from greenlang_assets.core.tenants.dataset import load_dataset, load_method, write_chicago
+from greenlang_assets.core.tenants.dataset import dataset_folders, load_dataset, load_method, write_chicago
 
 HEADER = [
     *("Data Year", "ID", "Property Name", "Community Area", "Primary Property Type"),
@@ -169,6 +169,8 @@ def test_written_set_is_read_back_and_an_altered_table_is_found(tmp_path):
     (folder / "method.csv").write_text(method)
     loaded = load_dataset("chicago", tmp_path)
     assert loaded.manifest == manifest
+    assert loaded.method_sha256 == sha256_hex(method.encode())
+    assert dataset_folders(tmp_path) == (folder,)
     assert manifest["tables"]["activity"]["rows"] == 2
     loaded.activity.with_columns(pl.col("quantity") + 1).write_parquet(folder / "activity.parquet")
     with pytest.raises(GreenlangError, match="TENANT_DATASET_ALTERED"):

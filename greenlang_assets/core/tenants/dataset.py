@@ -18,7 +18,7 @@ import polars as pl
 
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.provenance.canonical import table_sha256
+from greenlang_assets.core.provenance.canonical import sha256_hex, table_sha256
 from greenlang_assets.core.tenants import chicago
 from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, REPORTED, Contract
 
@@ -27,12 +27,16 @@ _TABLES = {"activity": ACTIVITY, "reported": REPORTED}
 
 @dataclass(frozen=True)
 class TenantDataset:
-    """Activity, reported figures and method of one group of tenants, as loaded and verified."""
+    """Activity, reported figures and method of one group of tenants, as loaded and verified.
+
+    ``method_sha256`` is the hash of the method file's bytes, as ``sha256sum`` gives it.
+    """
 
     name: str
     activity: pl.DataFrame
     reported: pl.DataFrame
     method: pl.DataFrame
+    method_sha256: str
     manifest: dict[str, Any]
 
 
@@ -95,6 +99,11 @@ def _facts(activity: pl.DataFrame, reported: pl.DataFrame) -> dict[str, Any]:
     }
 
 
+def dataset_folders(root: Path) -> tuple[Path, ...]:
+    """The tenant data sets under a folder: every folder in it with a manifest, by name."""
+    return tuple(sorted(path.parent for path in root.glob("*/manifest.json")))
+
+
 def load_dataset(name: str, root: Path | None = None) -> TenantDataset:
     """A data set that ships, with the tables' content hashes checked against its manifest.
 
@@ -110,7 +119,7 @@ def load_dataset(name: str, root: Path | None = None) -> TenantDataset:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        known = sorted(path.parent.name for path in folder.parent.glob("*/manifest.json"))
+        known = [path.name for path in dataset_folders(folder.parent)]
         raise GreenlangError(
             "TENANT_DATASET_NOT_FOUND",
             "there is no tenant data set of this name",
@@ -133,8 +142,14 @@ def load_dataset(name: str, root: Path | None = None) -> TenantDataset:
                 where={"file": f"{name}/{table}.parquet"},
             )
         tables[table] = frame
+    method = folder / "method.csv"
     return TenantDataset(
-        name, tables["activity"], tables["reported"], load_method(folder / "method.csv"), manifest
+        name=name,
+        activity=tables["activity"],
+        reported=tables["reported"],
+        method=load_method(method),
+        method_sha256=sha256_hex(method.read_bytes()),
+        manifest=manifest,
     )
 
 
