@@ -60,7 +60,13 @@ def number_text(value: float) -> str:
             found=value,
             expected="a finite number",
         )
-    text = format(Decimal(repr(value)), "f")
+    # float() first: a NumPy float is a float whose repr is not a number.
+    return _decimal_text(Decimal(repr(float(value))))
+
+
+def _decimal_text(value: Decimal) -> str:
+    """Digits without exponent, without trailing zeros, zero without a sign."""
+    text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
@@ -71,15 +77,27 @@ def exact(value: float) -> Fraction:
     return Fraction(number_text(value))
 
 
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise GreenlangError(
+            "TEXT_NOT_UNICODE", "half a character has no canonical form", found=ascii(value)[:200]
+        ) from error
+    return unicodedata.normalize("NFC", value)
+
+
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
+        return _text(value)
     if isinstance(value, float):
         return number_text(value)
     if isinstance(value, Decimal):
-        return number_text(float(value)) if value == Decimal(repr(float(value))) else format(value, "f")
+        if not value.is_finite():
+            return number_text(float(value))
+        return _decimal_text(value)
     if isinstance(value, dt.datetime):
         if value.tzinfo is None:
             raise GreenlangError("TIME_WITHOUT_ZONE", "a time needs its zone", found=value.isoformat())
@@ -90,8 +108,16 @@ def _plain(value: Any) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise GreenlangError("KEY_NOT_TEXT", "keys of a record are text", found=repr(key))
-        return {unicodedata.normalize("NFC", key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence):
+        record = {_text(key): _plain(item) for key, item in value.items()}
+        if len(record) != len(value):
+            raise GreenlangError(
+                "KEY_DOUBLED",
+                "two keys of a record are the same text in Unicode's NFC form",
+                found=sorted(value),
+                expected="each key once",
+            )
+        return record
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [_plain(item) for item in value]
     raise GreenlangError(
         "NOT_CANONICAL",
@@ -127,8 +153,18 @@ def table_bytes(frame: pl.DataFrame, *, key: Sequence[str]) -> bytes:
         key: columns whose values name a row; two rows with the same key are refused.
 
     Raises:
-        GreenlangError: ``TABLE_KEY_NOT_UNIQUE``, ``TABLE_COLUMN_TYPE``, ``NUMBER_NOT_FINITE``.
+        GreenlangError: ``TABLE_KEY_NOT_UNIQUE``, ``TABLE_KEY_MISSING``, ``TABLE_COLUMN_TYPE``,
+            ``NUMBER_NOT_FINITE``.
     """
+    frame = _normalised(frame)
+    absent = [name for name in key if name not in frame.columns]
+    if absent:
+        raise GreenlangError(
+            "TABLE_KEY_MISSING",
+            "the table lacks columns of its key",
+            found=", ".join(frame.columns),
+            expected=", ".join(absent),
+        )
     columns: list[list[str]] = []
     for name, dtype in frame.schema.items():
         kind = _NAMES.get(dtype)
@@ -153,6 +189,14 @@ def table_bytes(frame: pl.DataFrame, *, key: Sequence[str]) -> bytes:
     return b"\n".join([header, *(_row_bytes(row) for row in ordered.iter_rows())]) + b"\n"
 
 
+def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
+    """Texts in NFC before rows are compared and sorted, so that spelling cannot change their order."""
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String()]
+    # Almost every column is ASCII, where one comparison of lengths is all the work.
+    odd = [name for name in texts if frame[name].str.len_bytes().sum() != frame[name].str.len_chars().sum()]
+    return frame.with_columns(pl.col(name).str.normalize("NFC") for name in odd)
+
+
 def _row_bytes(row: Iterable[Any]) -> bytes:
     return json.dumps(
         [_plain(cell) for cell in row], ensure_ascii=False, separators=(",", ":"), allow_nan=False
@@ -170,28 +214,86 @@ def read_table(data: bytes) -> pl.DataFrame:
     Raises:
         GreenlangError: ``TABLE_NOT_CANONICAL`` when the bytes are not a table of this format.
     """
+    table = StoredTable(data)
+    rows = [table.cells(number) for number in range(1, len(table) + 1)]
     try:
-        head, *lines = data.decode().removesuffix("\n").split("\n")
-        header = json.loads(head)
-        if header["format"] != TABLE_FORMAT:
-            raise KeyError(header["format"])
-        rows = [json.loads(line) for line in lines]
-        series = []
-        for position, (name, kind) in enumerate(header["columns"]):
-            cells = [row[position] for row in rows]
-            if kind == "number":
-                cells = [None if cell is None else float(cell) for cell in cells]
-            elif kind == "date":
-                cells = [None if cell is None else dt.date.fromisoformat(cell) for cell in cells]
-            series.append(pl.Series(name, cells, dtype=_DTYPES[kind]))
-    except (UnicodeDecodeError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise GreenlangError(
-            "TABLE_NOT_CANONICAL",
-            "these bytes are not a table in canonical form",
-            found=f"{type(error).__name__}: {error}",
-            expected=TABLE_FORMAT,
-        ) from error
-    return pl.DataFrame(series)
+        return pl.DataFrame(
+            [
+                pl.Series(name, [row[position] for row in rows], dtype=_DTYPES[kind])
+                for position, (name, kind) in enumerate(table.columns)
+            ]
+        )
+    except (ValueError, TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise _not_canonical(f"{type(error).__name__}: {error}") from error
+
+
+class StoredTable:
+    """Canonical table bytes, read row by row: nothing but the rows that are asked for is parsed.
+
+    Attributes:
+        columns: name and kind of each column, in order.
+        key: the columns that name a row.
+
+    Raises:
+        GreenlangError: ``TABLE_NOT_CANONICAL``, at once for the header, later for a row.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            head, *self._lines = data.decode().removesuffix("\n").split("\n")
+            header = json.loads(head)
+            if header["format"] != TABLE_FORMAT:
+                raise ValueError(f"format {header['format']}")
+            self.columns: list[tuple[str, str]] = [(str(name), str(kind)) for name, kind in header["columns"]]
+            self.key: tuple[str, ...] = tuple(header["key"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _not_canonical(f"{type(error).__name__}: {error}") from error
+        unknown = {kind for _, kind in self.columns} - _DTYPES.keys()
+        if unknown:
+            raise _not_canonical(f"columns of kind {', '.join(sorted(unknown))}")
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def cells(self, number: int) -> list[Any]:
+        """The cells of a row, counted from 1, as text, integers, floats, booleans and dates."""
+        try:
+            if not 1 <= number <= len(self._lines):
+                raise ValueError(f"row {number} of {len(self._lines)}")
+            cells = json.loads(self._lines[number - 1])
+            if not isinstance(cells, list) or len(cells) != len(self.columns):
+                raise ValueError(f"row {number} does not fill the columns")
+            return [
+                None if cell is None else _read_cell(cell, kind)
+                for cell, (_, kind) in zip(cells, self.columns, strict=True)
+            ]
+        except (ValueError, TypeError) as error:
+            raise _not_canonical(f"{type(error).__name__}: {error}") from error
+
+    def row(self, number: int) -> dict[str, Any]:
+        """A row, counted from 1, as a record."""
+        return dict(zip((name for name, _ in self.columns), self.cells(number), strict=True))
+
+
+def _read_cell(cell: Any, kind: str) -> Any:
+    if kind == "number" and isinstance(cell, str):
+        number = float(cell)
+        if math.isfinite(number):
+            return number
+    elif kind == "date" and isinstance(cell, str):
+        return dt.date.fromisoformat(cell)
+    elif type(cell) is {"text": str, "integer": int, "boolean": bool}.get(kind):
+        return cell
+    raise ValueError(f"{cell!r} in a column of kind {kind}")
+
+
+def _not_canonical(found: str) -> GreenlangError:
+    return GreenlangError(
+        "TABLE_NOT_CANONICAL",
+        "these bytes are not a table in canonical form",
+        found=found,
+        expected=TABLE_FORMAT,
+    )
 
 
 def table_sha256(frame: pl.DataFrame, *, key: Sequence[str]) -> str:

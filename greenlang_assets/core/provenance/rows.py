@@ -1,0 +1,97 @@
+"""Rows of stored tables: by which hashes a row may be asked for.
+
+Belongs here: the identity of a row, whatever table it stands in.
+Does not belong here: the index that finds a row by its hash (a ledger keeps it; it is derived).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.model import FACTOR_SCHEMA, Citation, EmissionFactor
+from greenlang_assets.core.provenance.canonical import TABLE_FORMAT, StoredTable, row_sha256
+from greenlang_assets.core.provenance.ledger import Leaf
+
+#: Columns that hold the row's own identity, in the order in which they are looked for. Other columns
+#: that end in ``_sha256`` refer to something else.
+IDENTITY_COLUMNS = ("total_sha256", "line_sha256", "sha256")
+
+_CITATION = "cite_"
+
+
+def is_table(data: bytes) -> bool:
+    """Whether stored bytes are a table in canonical form (its header is looked at, no more)."""
+    return data.startswith(b'{"columns":') and TABLE_FORMAT.encode() in data.partition(b"\n")[0]
+
+
+def is_factor(row: Mapping[str, Any]) -> bool:
+    """Whether a row is an emission factor with its citation."""
+    return row.keys() >= FACTOR_SCHEMA.keys()
+
+
+def factor_of(row: Mapping[str, Any]) -> EmissionFactor:
+    """The emission factor that a row of a factor table holds."""
+    citation = {
+        name.removeprefix(_CITATION): cell for name, cell in row.items() if name.startswith(_CITATION)
+    }
+    plain = {name: row[name] for name in FACTOR_SCHEMA if not name.startswith(_CITATION)}
+    return EmissionFactor(**plain, citation=Citation(**citation))
+
+
+def identity(row: Mapping[str, Any]) -> str:
+    """The hash by which other tables refer to this row.
+
+    A result refers to itself by its own hash column, a factor is known by the hash of its record, every
+    other row by the hash of its cells.
+    """
+    for column in IDENTITY_COLUMNS:
+        if isinstance(row.get(column), str):
+            return str(row[column])
+    if is_factor(row):
+        return factor_of(row).sha256
+    return row_sha256(row)
+
+
+def answers_to(row: Mapping[str, Any], sha256: str) -> bool:
+    """Whether a row may be shown for this hash: its identity, or the hash of its cells."""
+    return sha256 in (identity(row), row_sha256(row))
+
+
+def table_leaves(content_sha256: str, data: bytes) -> Iterator[Leaf]:
+    """The index of a stored table: every row by its identity.
+
+    Raises:
+        GreenlangError: ``TABLE_NOT_CANONICAL``.
+    """
+    table = StoredTable(data)
+    for number in range(1, len(table) + 1):
+        yield Leaf(identity(table.row(number)), content_sha256, number)
+
+
+def check_leaves(content_sha256: str, data: bytes, indexed: list[Leaf]) -> Iterator[str]:
+    """What is wrong with the index of one table, in words; nothing when it is right and whole.
+
+    Args:
+        content_sha256: the table's content hash.
+        data: its bytes, already verified.
+        indexed: the index's rows about it.
+    """
+    try:
+        table = StoredTable(data)
+    except GreenlangError as error:
+        yield f"rows are indexed in an object that is no table ({error.found})"
+        return
+    seen = set()
+    for leaf in indexed:
+        if not 1 <= leaf.row <= len(table):
+            yield f"row {leaf.row} is indexed, the table has {len(table)}"
+        elif not answers_to(table.row(leaf.row), leaf.sha256):
+            yield f"row {leaf.row} is indexed as {leaf.sha256}, which it is not"
+        else:
+            seen.add(leaf.row)
+    names = {name for name, _ in table.columns}
+    if len(seen) < len(table) and (indexed or names & set(IDENTITY_COLUMNS)):
+        first = next(number for number in range(1, len(table) + 1) if number not in seen)
+        yield f"{len(table) - len(seen)} of {len(table)} rows are not indexed, row {first} first"
