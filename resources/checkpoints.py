@@ -3,18 +3,19 @@
 Belongs here: writing, reading and remembering them.
 Does not belong here: what a checkpoint says (``core.provenance.ledger``) or proves (``verify``).
 
-Kept twice: in the store under names that are written once (``checkpoints/<chain>/<seq>.json``), and the
-newest one in a file of this installation. Whoever turns back the store together with the database is
+Kept twice: in the store, numbered, under names that are written once (``checkpoints/<chain>/<n>.json``),
+and the newest one in a file of this installation. Whoever turns back the store together with the database is
 found by the file; whoever loses the file still has the store.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.provenance.ledger import Checkpoint
+from greenlang_assets.core.provenance.ledger import Checkpoint, LedgerLink
 from greenlang_assets.core.provenance.ports import ArtifactStore, Clock, Ledger, Signer
 
 
@@ -29,12 +30,7 @@ class StoredCheckpoints:
 
     def checkpoints(self, chain: str) -> list[Checkpoint]:
         """Every checkpoint that is kept, oldest first."""
-        found: list[Checkpoint] = []
-        prefix, after = f"checkpoints/{chain}/", ""
-        while page := self._store.list_named(prefix, start_after=after):
-            found.extend(Checkpoint.from_bytes(self._store.get_named(item.key)[0]) for item in page)
-            after = page[-1].key
-        return found
+        return [self._read(key) for key in self._keys(chain)]
 
     def remembered(self, chain: str) -> Checkpoint | None:
         """The newest checkpoint that this installation has ever seen."""
@@ -53,47 +49,48 @@ class StoredCheckpoints:
             GreenlangError: ``CHAIN_ROLLED_BACK`` when the chain is shorter than, or differs from, what
                 was sealed before: no signature of ours covers that up.
         """
-        kept = self.checkpoints(ledger.chain)
-        last = kept[-1] if kept else None
-        for known in (last, self.remembered(ledger.chain)):
-            if known is not None:
-                _require_continuation(ledger, known)
-        head = ledger.head()
-        if head is None:
-            return None
-        if last is None or last.seq < head.seq:
-            draft = Checkpoint(
-                chain=ledger.chain,
-                seq=head.seq,
-                head=head.chain_sha256,
-                count=head.seq,
-                recorded_at=self._clock.now().isoformat(),
-                previous=last.sha256 if last else None,
-                key_id=self._signer.key_id,
-            )
-            last = self._keep(draft)
-        self._remember(last)
-        return last
+        remembered = self.remembered(ledger.chain)
+        if remembered is not None:
+            _require_continuation(ledger, remembered)
+        while True:
+            keys = self._keys(ledger.chain)
+            last = self._read(keys[-1]) if keys else None
+            if last is not None:
+                _require_continuation(ledger, last)
+            head = ledger.head()
+            if head is not None and (last is None or last.seq < head.seq):
+                last = self._sign(head, previous=last)
+                try:
+                    self._store.put_named(_key(ledger.chain, len(keys) + 1), last.to_bytes(), if_absent=True)
+                except GreenlangError as error:
+                    if error.code == "OBJECT_EXISTS":
+                        continue  # another process sealed meanwhile: continue from its checkpoint
+                    raise
+            if last is not None:
+                self._remember(last)
+            return last
 
-    def _keep(self, draft: Checkpoint) -> Checkpoint:
-        signed = Checkpoint(
-            draft.chain,
-            draft.seq,
-            draft.head,
-            draft.count,
-            draft.recorded_at,
-            draft.previous,
-            draft.key_id,
-            self._signer.sign(draft.signed_bytes()),
+    def _keys(self, chain: str) -> list[str]:
+        found: list[str] = []
+        prefix = f"checkpoints/{chain}/"
+        while page := self._store.list_named(prefix, start_after=found[-1] if found else ""):
+            found.extend(item.key for item in page)
+        return found
+
+    def _read(self, key: str) -> Checkpoint:
+        return Checkpoint.from_bytes(self._store.get_named(key)[0])
+
+    def _sign(self, head: LedgerLink, *, previous: Checkpoint | None) -> Checkpoint:
+        draft = Checkpoint(
+            chain=head.chain,
+            seq=head.seq,
+            head=head.chain_sha256,
+            count=head.seq,
+            recorded_at=self._clock.now().isoformat(),
+            previous=previous.sha256 if previous else None,
+            key_id=self._signer.key_id,
         )
-        key = f"checkpoints/{draft.chain}/{draft.seq:012d}.json"
-        try:
-            self._store.put_named(key, signed.to_bytes(), if_absent=True)
-        except GreenlangError as error:
-            if error.code != "OBJECT_EXISTS":
-                raise
-            return Checkpoint.from_bytes(self._store.get_named(key)[0])
-        return signed
+        return replace(draft, signature=self._signer.sign(draft.signed_bytes()))
 
     def _remember(self, checkpoint: Checkpoint) -> None:
         known = self.remembered(checkpoint.chain)
@@ -103,6 +100,10 @@ class StoredCheckpoints:
         temporary = self._folder / f".{checkpoint.chain}.{os.getpid()}"
         temporary.write_bytes(checkpoint.to_bytes())
         temporary.replace(self._folder / f"{checkpoint.chain}.json")
+
+
+def _key(chain: str, number: int) -> str:
+    return f"checkpoints/{chain}/{number:08d}.json"
 
 
 def _require_continuation(ledger: Ledger, known: Checkpoint) -> None:
