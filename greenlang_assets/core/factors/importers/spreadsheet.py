@@ -1,0 +1,223 @@
+"""A publisher's workbook as text cells at the places where Excel shows them.
+
+Belongs here: opening a workbook safely, cell addresses, numbers read from text, refusals that name the cell.
+Does not belong here: what a cell means; that is the importer's business.
+
+Rows and columns are those of Excel: row 1 is the first row of the sheet even when it is blank, column A
+the first even when it is blank. (The reader underneath drops blank leading columns, and blank leading
+rows unless it is told to skip none of them.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastexcel
+
+from greenlang_assets.core.errors import GreenlangError
+
+#: The largest publisher's workbook at hand unpacks to under 20 MB; ten times that is no workbook of theirs.
+MAX_UNPACKED_BYTES = 200_000_000
+#: XML of real workbooks packs to about a tenth; a bomb reaches a thousandth.
+MAX_PACKING_RATIO = 200
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+
+
+def column_letter(index: int) -> str:
+    """``0`` is ``A``, ``27`` is ``AB``."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def column_index(letter: str) -> int:
+    """The inverse of :func:`column_letter`."""
+    index = 0
+    for character in letter:
+        index = index * 26 + ord(character) - 64
+    return index - 1
+
+
+def squeeze(text: str) -> str:
+    """Line breaks, no-break spaces and runs of blanks become one space; the ends are trimmed."""
+    return " ".join(text.replace("\xa0", " ").split())
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a publisher's file, or a refusal that says it is not there."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise GreenlangError(
+            "PUBLISHER_FILE_UNREADABLE",
+            "a publisher's file could not be read",
+            found=error.strerror,
+            expected="a readable file",
+            where={"file": path.name},
+        ) from error
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet as text: ``text(row, "C")`` is the cell that Excel calls C<row>."""
+
+    file: str
+    name: str
+    rows: list[tuple[str | None, ...]]
+    first_column: int
+    errors: dict[tuple[int, str], str]
+
+    @property
+    def height(self) -> int:
+        """The last row that holds anything, counted as Excel counts."""
+        return len(self.rows)
+
+    def raw(self, row: int, column: str) -> str | None:
+        """The cell as it stands, or None when it is empty."""
+        if (row, column) in self.errors:
+            raise self.refuse(
+                "CELL_IS_AN_ERROR",
+                "a cell holds a spreadsheet error instead of a value",
+                row,
+                column,
+                found=self.errors[row, column],
+                expected="a number, a text or nothing",
+            )
+        at = column_index(column) - self.first_column
+        if not 1 <= row <= len(self.rows) or not 0 <= at < len(self.rows[row - 1]):
+            return None
+        return self.rows[row - 1][at]
+
+    def text(self, row: int, column: str) -> str | None:
+        """The cell with blanks squeezed; a cell of blanks only counts as empty."""
+        cell = self.raw(row, column)
+        return (squeeze(cell) or None) if cell is not None else None
+
+    def number(self, row: int, column: str, label: str) -> float:
+        """The number in a cell that must hold one.
+
+        Raises:
+            GreenlangError: ``CELL_NOT_A_NUMBER`` for empty cells, text and decimal commas.
+        """
+        cell = self.text(row, column)
+        if cell is None or not _NUMBER.fullmatch(cell):
+            raise self.refuse(
+                "CELL_NOT_A_NUMBER",
+                f"{label} is not a number",
+                row,
+                column,
+                found="an empty cell" if cell is None else repr(cell),
+                expected="digits with a decimal point",
+                hint="a decimal comma or a note in the cell is not guessed at; correct the file at its publisher"
+                if cell
+                else None,
+            )
+        return float(cell)
+
+    def columns(self) -> list[str]:
+        """Letters of the columns that hold anything."""
+        width = max((len(row) for row in self.rows), default=0)
+        return [column_letter(self.first_column + offset) for offset in range(width)]
+
+    def refuse(self, code: str, message: str, row: int, column: str | None = None, **rest: Any) -> GreenlangError:
+        """The error for a cell of this sheet."""
+        where: dict[str, Any] = {"file": self.file, "sheet": self.name, "row": row}
+        if column is not None:
+            where["column"] = column
+        return GreenlangError(code, message, where=where, **rest)
+
+    def expect(self, row: int, cells: Mapping[str, str | tuple[str, ...]], what: str) -> None:
+        """Refuse the sheet unless each named cell of ``row`` holds exactly that text (or one of those)."""
+        for column, texts in cells.items():
+            accepted = (texts,) if isinstance(texts, str) else texts
+            found = self.text(row, column)
+            if found not in accepted:
+                raise self.refuse(
+                    "LAYOUT_UNKNOWN",
+                    f"{what} is not in the layout that this importer knows",
+                    row,
+                    column,
+                    found="an empty cell" if found is None else repr(found),
+                    expected=" or ".join(map(repr, accepted)),
+                    hint="columns that moved or were renamed need an importer that knows the new layout",
+                )
+
+
+def open_sheet(path: Path, name: str) -> Sheet:
+    """Read one sheet of an xlsx workbook, every cell as text.
+
+    Raises:
+        GreenlangError: ``WORKBOOK_UNREADABLE`` (not a workbook, truncated), ``WORKBOOK_TOO_LARGE`` (unpacks
+            to far more than any publisher's file), ``SHEET_MISSING``.
+    """
+    data = read_bytes(path)
+    _refuse_bombs(path)
+    try:
+        reader = fastexcel.read_excel(data)
+        if name not in reader.sheet_names:
+            raise GreenlangError(
+                "SHEET_MISSING",
+                "the workbook has no sheet of that name",
+                found=", ".join(reader.sheet_names),
+                expected=name,
+                where={"file": path.name},
+            )
+        sheet = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+        batch, problems = sheet.to_arrow_with_errors()
+        columns = sheet.available_columns()
+    except fastexcel.FastExcelError as error:
+        raise GreenlangError(
+            "WORKBOOK_UNREADABLE",
+            "the file could not be read as a workbook",
+            found=str(error).splitlines()[0],
+            expected="a whole xlsx workbook",
+            where={"file": path.name, "sheet": name},
+        ) from error
+    first = columns[0].absolute_index if columns else 0
+    rows = list(zip(*(column.to_pylist() for column in batch.columns), strict=True)) if columns else []
+    errors = {}
+    for problem in problems.errors if problems else ():
+        row, offset = problem.position
+        errors[row + 1, column_letter(first + offset)] = problem.detail
+    return Sheet(path.name, name, rows, first, errors)
+
+
+def _refuse_bombs(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise GreenlangError(
+            "WORKBOOK_UNREADABLE",
+            "the file is not a whole xlsx workbook",
+            found=f"{error} ({path.stat().st_size} bytes)",
+            expected="an xlsx workbook, complete to its last byte",
+            hint="fetch the file again from its publisher",
+            where={"file": path.name},
+        ) from error
+    unpacked = sum(member.file_size for member in members)
+    packed = max(1, sum(member.compress_size for member in members))
+    if unpacked > MAX_UNPACKED_BYTES or (unpacked > 10_000_000 and unpacked / packed > MAX_PACKING_RATIO):
+        raise GreenlangError(
+            "WORKBOOK_TOO_LARGE",
+            "the workbook unpacks to more than a publisher's workbook holds",
+            found=f"{unpacked:,} bytes from {packed:,}",
+            expected=f"at most {MAX_UNPACKED_BYTES:,} bytes and {MAX_PACKING_RATIO} times its packed size",
+            where={"file": path.name},
+        )
