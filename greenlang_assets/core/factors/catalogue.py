@@ -25,8 +25,15 @@ from greenlang_assets.core.factors.search import SearchHit, SearchIndex
 
 #: Columns in which rows that answer the same question can differ.
 _DISTINGUISHING = (
-    "publisher", "dataset", "edition", "year", "activity_unit", "calorific_basis", "scope", "activity_path",
-)  # fmt: skip
+    "publisher",
+    "dataset",
+    "edition",
+    "year",
+    "activity_unit",
+    "calorific_basis",
+    "scope",
+    "activity_path",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,9 @@ class Catalogue:
         gwp: rows of ``importers.base.GWP_SCHEMA``, for ``ef://ipcc/gwp/…``.
     """
 
-    def __init__(self, frame: pl.DataFrame, properties: pl.DataFrame, gwp: pl.DataFrame | None = None) -> None:
+    def __init__(
+        self, frame: pl.DataFrame, properties: pl.DataFrame, gwp: pl.DataFrame | None = None
+    ) -> None:
         self.frame = frame
         self.properties = properties
         self.gwp = gwp
@@ -233,8 +242,11 @@ class Catalogue:
                 "FACTOR_NOT_FOUND",
                 f"{activity} in {region} has no factor for this year" + (" or before" if fallback else ""),
                 found=year,
-                expected="one of " + ", ".join(map(str, sorted(years, key=lambda known: abs(known - year))[:5])),
-                hint=None if fallback else "the last year before must be asked for as a fallback, or an edition named",
+                expected="one of "
+                + ", ".join(map(str, sorted(years, key=lambda known: abs(known - year))[:5])),
+                hint=None
+                if fallback
+                else "the last year before must be asked for as a fallback, or an edition named",
             )
         return [row for row in rows if cells[row] == chosen]
 
@@ -274,14 +286,17 @@ class Catalogue:
                 "FUEL_PROPERTY_NOT_FOUND",
                 f"no {property} is known for this fuel",
                 found=", ".join(str(part) for part in (activity, *pins.values()) if part is not None),
-                expected="one of the nearest: " + ", ".join(_near(activity, self.properties["activity"].unique())),
+                expected="one of the nearest: "
+                + ", ".join(_near(activity, self.properties["activity"].unique())),
             )
         latest = found.filter(pl.col("edition") == pl.col("edition").max())
         if latest.height > 1:
             raise GreenlangError(
                 "FUEL_PROPERTY_AMBIGUOUS",
                 f"{latest.height} rows give a {property} for {activity}",
-                found="; ".join(f"{row['activity_path']} ({row['unit']})" for row in latest.iter_rows(named=True)),
+                found="; ".join(
+                    f"{row['activity_path']} ({row['unit']})" for row in latest.iter_rows(named=True)
+                ),
                 expected="one row",
                 hint="name the unit or the publisher",
             )

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors import tables
+from greenlang_assets.core.factors import contracts, tables
 from greenlang_assets.core.factors.importers import ipcc_gwp, uk_desnz, us_epa_egrid, us_epa_hub
 from greenlang_assets.core.factors.importers.base import PROPERTY_KEY, ImportResult
 
@@ -23,7 +23,8 @@ SOURCES = {
     "us-epa-ghg-hub-2025.parquet": "us-epa-ghg-hub/ghg-emission-factors-hub-2025.xlsx",
     "us-epa-egrid-subregion-2005-2022.parquet": "ghg-protocol-cross-sector/"
     "Emission_Factors_for_Cross_Sector_Tools_V2.0_0.xlsx",
-    "uk-desnz-conversion-factors-2024.parquet": "uk-desnz-flat/ghg-conversion-factors-2024-FlatFormat_v1_1.xlsx",
+    "uk-desnz-conversion-factors-2024.parquet": "uk-desnz-flat/"
+    "ghg-conversion-factors-2024-FlatFormat_v1_1.xlsx",
     "uk-desnz-conversion-factors-2025.parquet": "uk-desnz-flat/ghg-conversion-factors-2025-flat-file.xlsx",
     "gwp.parquet": "ipcc-gwp/globalwarmingpotentials.csv",
 }
@@ -70,23 +71,24 @@ def rebuild(publisher_files: Path, out: Path) -> dict[str, Any]:
         out: folder of the tables; stays as it was when anything is refused.
 
     Raises:
-        GreenlangError: ``PUBLISHER_FILE_MISSING``, ``GWP_CROSS_CHECK``, and those of the importers.
+        GreenlangError: ``PUBLISHER_FILE_MISSING``, ``GWP_CROSS_CHECK``, ``CONTRACT_BROKEN``, and those of
+            the importers.
     """
     results = import_all(publisher_files)
     gwp, _, gwp_skipped = ipcc_gwp.read(_locate(publisher_files, "gwp.parquet"))
     for result in results.values():
         cross_check(result, gwp)
     properties = pl.concat([result.properties for result in results.values()]).sort(PROPERTY_KEY)
+    facts = {"publisher": "us-epa", "editions": sorted(set(properties["edition"])), "skipped": {}}
+    gwp_facts = {"publisher": "ipcc", "editions": sorted(ipcc_gwp.SETS), "skipped": gwp_skipped}
     written = [
         *(tables.Table(name, "factors", result.factors, _facts(result)) for name, result in results.items()),
-        tables.Table(
-            _PROPERTIES, "properties", properties,
-            {"publisher": "us-epa", "editions": sorted(set(properties["edition"])), "skipped": {}},
-        ),
-        tables.Table(
-            "gwp.parquet", "gwp", gwp, {"publisher": "ipcc", "editions": sorted(ipcc_gwp.SETS), "skipped": gwp_skipped}
-        ),
-    ]  # fmt: skip
+        tables.Table(_PROPERTIES, "properties", properties, facts),
+        tables.Table("gwp.parquet", "gwp", gwp, gwp_facts),
+    ]
+    for table in written:
+        if table.kind == "factors":
+            contracts.require(table.frame, table.name)
     return tables.write(written, out)
 
 

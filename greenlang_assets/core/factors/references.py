@@ -106,7 +106,10 @@ def parse(text: str) -> Reference:
     match = _REFERENCE.fullmatch(text.strip())
     if match is None:
         raise GreenlangError(
-            "REFERENCE_MALFORMED", "this is not a reference to emission factors", found=repr(text), expected=_FORM
+            "REFERENCE_MALFORMED",
+            "this is not a reference to emission factors",
+            found=repr(text),
+            expected=_FORM,
         )
     return Reference(tuple(match["segments"].split("/")), match["version"], match["sha256"])
 
@@ -118,7 +121,7 @@ def publisher_id(name: str) -> str:
 
 
 def label_version(label: str) -> str | None:
-    """Semantic version of an edition label: ``2024`` is 2024.0.0, ``2024-Q4`` 2024.4.0, ``eGRID2012`` 2012.0.0."""
+    """Semantic version of a label: ``2024`` is 2024.0.0, ``2024-Q4`` 2024.4.0, ``eGRID2012`` 2012.0.0."""
     match = re.fullmatch(r"(?:egrid)?(\d{4})(?:-?q([1-4])|\.(\d+)(?:\.(\d+))?)?", label.lower())
     if match is None:
         return None
@@ -166,9 +169,13 @@ def resolve(text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None = None) -> 
     for item in items:
         rows = _narrow(rows, item)
         if not rows.height:
-            raise _unresolved(text, frame, gwp, f"{publisher}/{dataset}/{edition} holds nothing called {item}")
+            raise _unresolved(
+                text, frame, gwp, f"{publisher}/{dataset}/{edition} holds nothing called {item}"
+            )
     canonical = "ef://" + "/".join((publisher, dataset, *items, edition))
-    return _checked(text, reference, canonical, "factor" if items and rows.height == 1 else "dataset", rows, said)
+    return _checked(
+        text, reference, canonical, "factor" if items and rows.height == 1 else "dataset", rows, said
+    )
 
 
 def _say(said: list[str], part: str, written: str, became: str) -> None:
@@ -198,7 +205,10 @@ def _narrow(rows: pl.DataFrame, item: str) -> pl.DataFrame:
         return by_region
     roots = {path.split(" > ")[0] for path in rows["activity_path"]}
     return rows.filter(
-        pl.col("activity_path").str.split(" > ").list.first().is_in([root for root in roots if slug(root) == item])
+        pl.col("activity_path")
+        .str.split(" > ")
+        .list.first()
+        .is_in([root for root in roots if slug(root) == item])
     )
 
 
@@ -253,7 +263,9 @@ def _gwp(
 def _unresolved(text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None, reason: str) -> GreenlangError:
     from rapidfuzz import fuzz, process
 
-    near = [match for match, _, _ in process.extract(text, candidates(frame, gwp), scorer=fuzz.WRatio, limit=5)]
+    near = [
+        match for match, _, _ in process.extract(text, candidates(frame, gwp), scorer=fuzz.WRatio, limit=5)
+    ]
     return GreenlangError(
         "REFERENCE_UNRESOLVED",
         f"the reference names nothing: {reason}",
@@ -264,6 +276,8 @@ def _unresolved(text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None, reason
 
 def candidates(frame: pl.DataFrame, gwp: pl.DataFrame | None = None) -> list[str]:
     """Every dataset and GWP set that a reference can name, in canonical spelling."""
-    names: Iterable[tuple[str, str, str]] = frame.select("publisher", "dataset", "edition").unique().iter_rows()
+    names: Iterable[tuple[str, str, str]] = (
+        frame.select("publisher", "dataset", "edition").unique().iter_rows()
+    )
     sets = [] if gwp is None else [f"ef://ipcc/gwp/{name.lower()}" for name in gwp["gwp_set"].unique()]
     return sorted(["ef://" + "/".join(name) for name in names] + sets)

@@ -10,7 +10,6 @@ table. The manifest is written last: until it is, the old set stands.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,17 +96,22 @@ def write(tables: Sequence[Table], root: Path) -> dict[str, Any]:
         for table in tables:
             _check_schema(table.frame, table.kind, table.name)
             path = Path(holding) / table.name
-            table.frame.sort(KINDS[table.kind][1]).write_parquet(path, compression="zstd", compression_level=19)
+            rows = table.frame.sort(KINDS[table.kind][1])
+            rows.write_parquet(path, compression="zstd", compression_level=19)
             if path.stat().st_size > MAX_BYTES:
                 raise GreenlangError(
-                    "TABLE_TOO_LARGE", "a table is too large to ship", found=f"{path.stat().st_size:,} bytes",
-                    expected=f"at most {MAX_BYTES:,}", where={"file": table.name},
-                )  # fmt: skip
+                    "TABLE_TOO_LARGE",
+                    "a table is too large to ship",
+                    found=f"{path.stat().st_size:,} bytes",
+                    expected=f"at most {MAX_BYTES:,}",
+                    where={"file": table.name},
+                )
             ready.append(path)
         last = Path(holding) / MANIFEST
-        last.write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+        last.write_text(text + "\n", encoding="utf-8")
         for path in (*ready, last):
-            os.replace(path, root / path.name)
+            path.replace(root / path.name)
     for path in root.glob("*.parquet"):
         if path.name not in manifest["tables"]:
             path.unlink()
@@ -119,9 +123,12 @@ def _check_schema(frame: pl.DataFrame, kind: str, name: str) -> None:
     if dict(frame.schema) != dict(expected):
         odd = sorted({*frame.schema.items()} ^ {*expected.items()}, key=str)
         raise GreenlangError(
-            "TABLE_SCHEMA", "a table has other columns than its kind", found=odd or "another order",
-            expected=f"the columns of {kind}", where={"file": name},
-        )  # fmt: skip
+            "TABLE_SCHEMA",
+            "a table has other columns than its kind",
+            found=odd or "another order",
+            expected=f"the columns of {kind}",
+            where={"file": name},
+        )
 
 
 def read_manifest(root: Path = FACTORS_ROOT) -> dict[str, Any]:
@@ -145,10 +152,12 @@ def read_manifest(root: Path = FACTORS_ROOT) -> dict[str, Any]:
         ) from error  # fmt: skip
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise GreenlangError(
-            "MANIFEST_UNREADABLE", "the manifest has another format",
+            "MANIFEST_UNREADABLE",
+            "the manifest has another format",
             found=manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__,
-            expected=FORMAT, where={"file": MANIFEST},
-        )  # fmt: skip
+            expected=FORMAT,
+            where={"file": MANIFEST},
+        )
     return manifest
 
 
@@ -176,9 +185,12 @@ def _read_table(path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
     _check_schema(frame, entry["kind"], path.name)
     if frame.height != entry["rows"]:
         raise GreenlangError(
-            "TABLE_ROWS", "a shipped table has another number of rows than its manifest says",
-            found=frame.height, expected=entry["rows"], where={"file": path.name},
-        )  # fmt: skip
+            "TABLE_ROWS",
+            "a shipped table has another number of rows than its manifest says",
+            found=frame.height,
+            expected=entry["rows"],
+            where={"file": path.name},
+        )
     return frame
 
 
@@ -194,13 +206,19 @@ def verify(root: Path = FACTORS_ROOT) -> dict[str, Any]:
         found = table_sha256(_read_table(root / name, entry), key=KINDS[entry["kind"]][1])
         if found != entry["content_sha256"]:
             raise GreenlangError(
-                "TABLE_ALTERED", "the rows of a shipped table are not those of its manifest", found=found,
-                expected=entry["content_sha256"], where={"file": name},
-            )  # fmt: skip
+                "TABLE_ALTERED",
+                "the rows of a shipped table are not those of its manifest",
+                found=found,
+                expected=entry["content_sha256"],
+                where={"file": name},
+            )
     hashes = {name: entry["content_sha256"] for name, entry in manifest["tables"].items()}
     if content_sha256(hashes) != manifest["content_sha256"]:
         raise GreenlangError(
-            "TABLE_ALTERED", "the manifest does not agree with itself", found=manifest["content_sha256"],
-            expected=content_sha256(hashes), where={"file": MANIFEST},
-        )  # fmt: skip
+            "TABLE_ALTERED",
+            "the manifest does not agree with itself",
+            found=manifest["content_sha256"],
+            expected=content_sha256(hashes),
+            where={"file": MANIFEST},
+        )
     return manifest

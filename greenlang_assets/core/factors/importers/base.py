@@ -139,7 +139,9 @@ def edition_version(edition: str, patch: int = 0) -> str:
     return f"{edition.removeprefix('eGRID')}.0.{patch}"
 
 
-def factor_row(source: Source, *, table: str, row: int, suffix: str | None = None, **columns: Any) -> dict[str, Any]:
+def factor_row(
+    source: Source, *, table: str, row: int, suffix: str | None = None, **columns: Any
+) -> dict[str, Any]:
     """One factor row: the given columns, its id and its citation. Units of absent gases are left out."""
     for gas in MASS_GASES:
         if columns.get(gas) is None:
@@ -147,7 +149,10 @@ def factor_row(source: Source, *, table: str, row: int, suffix: str | None = Non
     if all(columns.get(part) is None for part in CO2E_PARTS):
         columns["co2e_unit"] = None
     columns["factor_id"] = factor_id(
-        **{name: columns[name] for name in ("publisher", "dataset", "edition", "activity_path", "region", "year")},
+        **{
+            name: columns[name]
+            for name in ("publisher", "dataset", "edition", "activity_path", "region", "year")
+        },
         activity_unit=columns["activity_unit"],
         calorific_basis=columns.get("calorific_basis"),
         suffix=suffix,
@@ -168,7 +173,8 @@ def frame(
             "DUPLICATE_KEY",
             "two rows of the publisher's file would carry the same identity",
             found=" and ".join(
-                f"row {row['cite_row']} ({row['cite_table']})" for row in doubled.head(2).iter_rows(named=True)
+                f"row {row['cite_row']} ({row['cite_table']})"
+                for row in doubled.head(2).iter_rows(named=True)
             ),
             expected=f"one row for {doubled.select(*key).row(0)}",
             where={"file": source.file, "row": doubled["cite_row"][1]},

@@ -23,7 +23,11 @@ from greenlang_assets.core.factors.importers.spreadsheet import file_sha256, rea
 TRANSCRIBED = DATA_ROOT / "factors" / "gwp-transcribed.csv"
 #: Column of the compilation, and where the IPCC prints those values (as the file's head says).
 SETS = {
-    "AR4": ("AR4GWP100", "IPCC AR4 WGI", "as listed in GHG Protocol, Global Warming Potential Values, February 2016"),
+    "AR4": (
+        "AR4GWP100",
+        "IPCC AR4 WGI",
+        "as listed in GHG Protocol, Global Warming Potential Values, February 2016",
+    ),
     "AR5": ("AR5GWP100", "IPCC AR5 WGI", "Table 8.A.1"),
     "AR6": ("AR6GWP100", "IPCC AR6 WGI", "Table 7.SM.7"),
 }
@@ -61,18 +65,24 @@ def read(path: Path, transcribed: Path = TRANSCRIBED) -> tuple[pl.DataFrame, Sou
     header = dict(lines).get(head, [])
     if header != _HEADER:
         raise GreenlangError(
-            "LAYOUT_UNKNOWN", "the GWP compilation has other columns", found=",".join(header),
-            expected=",".join(_HEADER), where={"file": path.name, "row": head},
-        )  # fmt: skip
+            "LAYOUT_UNKNOWN",
+            "the GWP compilation has other columns",
+            found=",".join(header),
+            expected=",".join(_HEADER),
+            where={"file": path.name, "row": head},
+        )
     rows, skipped = [], 0
     for row, cells in lines:
         if row <= head:
             continue
         if len(cells) != len(_HEADER):
             raise GreenlangError(
-                "LAYOUT_UNKNOWN", "a line has another number of cells", found=len(cells),
-                expected=len(_HEADER), where={"file": path.name, "row": row},
-            )  # fmt: skip
+                "LAYOUT_UNKNOWN",
+                "a line has another number of cells",
+                found=len(cells),
+                expected=len(_HEADER),
+                where={"file": path.name, "row": row},
+            )
         for gwp_set, (column, report, table) in SETS.items():
             text = cells[_HEADER.index(column)]
             if not text:
@@ -80,7 +90,9 @@ def read(path: Path, transcribed: Path = TRANSCRIBED) -> tuple[pl.DataFrame, Sou
                 continue
             value = _number(text, path, row, column)
             cite = source.cite(edition=gwp_set, table=f"{report}, {table}; column {column}", row=row)
-            rows.append({"gwp_set": gwp_set, "gas": gas_id(cells[0]), "horizon_years": 100, "value": value, **cite})
+            rows.append(
+                {"gwp_set": gwp_set, "gas": gas_id(cells[0]), "horizon_years": 100, "value": value, **cite}
+            )
     rows += _transcribed(transcribed)
     return frame(rows, GWP_SCHEMA, GWP_KEY, source), source, {"no value in that report (cells)": skipped}
 
@@ -101,9 +113,12 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 def _number(text: str, path: Path, row: int, column: str) -> float:
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         raise GreenlangError(
-            "CELL_NOT_A_NUMBER", "a GWP is not a number", found=repr(text),
-            expected="digits with a decimal point", where={"file": path.name, "row": row, "column": column},
-        )  # fmt: skip
+            "CELL_NOT_A_NUMBER",
+            "a GWP is not a number",
+            found=repr(text),
+            expected="digits with a decimal point",
+            where={"file": path.name, "row": row, "column": column},
+        )
     return float(text)
 
 
@@ -111,9 +126,12 @@ def _transcribed(path: Path) -> list[dict[str, Any]]:
     lines = _lines(path)
     if not lines or lines[0][1] != _TRANSCRIBED_HEADER:
         raise GreenlangError(
-            "LAYOUT_UNKNOWN", "the table of transcribed GWPs has other columns", found=lines[0][1] if lines else "",
-            expected=_TRANSCRIBED_HEADER, where={"file": path.name, "row": 1},
-        )  # fmt: skip
+            "LAYOUT_UNKNOWN",
+            "the table of transcribed GWPs has other columns",
+            found=lines[0][1] if lines else "",
+            expected=_TRANSCRIBED_HEADER,
+            where={"file": path.name, "row": 1},
+        )
     digest = file_sha256(path)
     rows = []
     for row, cells in lines[1:]:

@@ -124,9 +124,7 @@ class Sheet:
                 column,
                 found="an empty cell" if cell is None else repr(cell),
                 expected="digits with a decimal point",
-                hint="a decimal comma or a note in the cell is not guessed at; correct the file at its publisher"
-                if cell
-                else None,
+                hint="neither a decimal comma nor a note in the cell is guessed at" if cell else None,
             )
         return float(cell)
 
@@ -135,7 +133,9 @@ class Sheet:
         width = max((len(row) for row in self.rows), default=0)
         return [column_letter(self.first_column + offset) for offset in range(width)]
 
-    def refuse(self, code: str, message: str, row: int, column: str | None = None, **rest: Any) -> GreenlangError:
+    def refuse(
+        self, code: str, message: str, row: int, column: str | None = None, **rest: Any
+    ) -> GreenlangError:
         """The error for a cell of this sheet."""
         where: dict[str, Any] = {"file": self.file, "sheet": self.name, "row": row}
         if column is not None:

@@ -93,7 +93,8 @@ def read(path: Path) -> ImportResult:
     version = _version(path)
     source = Source(
         publisher="UK DESNZ",
-        document=f"UK Government GHG Conversion Factors for Company Reporting {edition}, flat file v{version}",
+        document="UK Government GHG Conversion Factors for Company Reporting "
+        f"{edition}, flat file v{version}",
         licence="Open Government Licence v3.0",
         file=sheet.file,
         sha256=file_sha256(path),
@@ -121,9 +122,12 @@ def _header(sheet: Sheet) -> tuple[int, str]:
             break
     else:
         raise sheet.refuse(
-            "LAYOUT_UNKNOWN", "no header row with Scope and UOM in the first 40 rows", 1,
-            found=sheet.text(1, "A"), expected=" | ".join(_HEADER),
-        )  # fmt: skip
+            "LAYOUT_UNKNOWN",
+            "no header row with Scope and UOM in the first 40 rows",
+            1,
+            found=sheet.text(1, "A"),
+            expected=" | ".join(_HEADER),
+        )
     edition = re.fullmatch(r"GHG Conversion Factor (\d{4})", cells[-1] or "")
     if tuple(cells[:-1]) != _HEADER or edition is None or sheet.columns()[0] != "A":
         raise sheet.refuse(
@@ -136,9 +140,13 @@ def _header(sheet: Sheet) -> tuple[int, str]:
         )
     if edition[1] not in EDITIONS:
         raise sheet.refuse(
-            "EDITION_UNKNOWN", "this edition has not been checked against its layout and GWP set", row,
-            sheet.columns()[-1], found=edition[1], expected=", ".join(EDITIONS),
-        )  # fmt: skip
+            "EDITION_UNKNOWN",
+            "this edition has not been checked against its layout and GWP set",
+            row,
+            sheet.columns()[-1],
+            found=edition[1],
+            expected=", ".join(EDITIONS),
+        )
     return row, edition[1]
 
 
@@ -151,9 +159,12 @@ def _version(path: Path) -> str:
             if front.text(row, label) == "Version:" and text and re.fullmatch(r"1(\.\d+)?", text):
                 return text if "." in text else f"{text}.0"
     raise front.refuse(
-        "LAYOUT_UNKNOWN", "the front page does not name its version", 1,
-        found="no cell beside 'Version:' of the form 1.x", expected="Version: 1 or 1.x",
-    )  # fmt: skip
+        "LAYOUT_UNKNOWN",
+        "the front page does not name its version",
+        1,
+        found="no cell beside 'Version:' of the form 1.x",
+        expected="Version: 1 or 1.x",
+    )
 
 
 def _groups(sheet: Sheet, header: int) -> tuple[list[_Group], Counter[str]]:
@@ -180,9 +191,12 @@ def _groups(sheet: Sheet, header: int) -> tuple[list[_Group], Counter[str]]:
         part = _PARTS[str(gas)]
         if part in group.rows:
             raise sheet.refuse(
-                "DUPLICATE_KEY", "path, unit, scope and gas stand twice", row,
-                found=f"{path}; {uom}; {scope}; {gas}", expected=f"only row {group.rows[part]}",
-            )  # fmt: skip
+                "DUPLICATE_KEY",
+                "path, unit, scope and gas stand twice",
+                row,
+                found=f"{path}; {uom}; {scope}; {gas}",
+                expected=f"only row {group.rows[part]}",
+            )
         group.rows[part] = row
         value = sheet.text(row, "J")
         if value is None:
@@ -199,9 +213,13 @@ def _known(
 ) -> None:
     if found not in known:
         raise sheet.refuse(
-            code, f"the {what} is none that this layout has used", row, column,
-            found="an empty cell" if found is None else repr(found), expected=", ".join(known),
-        )  # fmt: skip
+            code,
+            f"the {what} is none that this layout has used",
+            row,
+            column,
+            found="an empty cell" if found is None else repr(found),
+            expected=", ".join(known),
+        )
 
 
 def _factor(group: _Group, source: Source, edition: str, version: str) -> dict[str, Any]:
@@ -227,6 +245,6 @@ def _factor(group: _Group, source: Source, edition: str, version: str) -> dict[s
         activity_unit=unit,
         calorific_basis=basis,
         gwp_set=GWP_SET,
-        co2e_unit=f"kg/({unit})" if "*" in unit else f"kg/{unit}",
+        co2e_unit=f"kg/{unit.replace('*', '/')}",
         **group.values,
     )

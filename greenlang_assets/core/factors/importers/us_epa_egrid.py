@@ -60,7 +60,8 @@ def read(path: Path, acronyms: Mapping[str, str]) -> ImportResult:
     sheet = open_sheet(path, SHEET)
     source = Source(
         publisher="US EPA",
-        document="eGRID, as restated in GHG Protocol, Emission Factors for Cross-Sector Tools, V2.0, March 2024",
+        document="eGRID, as restated in GHG Protocol, Emission Factors for Cross-Sector Tools, "
+        "V2.0, March 2024",
         licence="US public domain",
         file=sheet.file,
         sha256=file_sha256(path),
@@ -93,9 +94,13 @@ def read(path: Path, acronyms: Mapping[str, str]) -> ImportResult:
         row += 1
     if not rows:
         raise sheet.refuse(
-            "LAYOUT_UNKNOWN", "the sheet holds no eGRID table", 1, "B",
-            found=sheet.text(2, "B") or "nothing", expected="Table <n>. Year <year> US Regional Electricity …",
-        )  # fmt: skip
+            "LAYOUT_UNKNOWN",
+            "the sheet holds no eGRID table",
+            1,
+            "B",
+            found=sheet.text(2, "B") or "nothing",
+            expected="Table <n>. Year <year> US Regional Electricity …",
+        )
     return ImportResult(
         publisher=PUBLISHER,
         datasets=(DATASET,),

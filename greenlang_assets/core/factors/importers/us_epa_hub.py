@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +28,16 @@ from greenlang_assets.core.factors.importers.base import (
 )
 from greenlang_assets.core.factors.importers.spreadsheet import Sheet, file_sha256, open_sheet
 from greenlang_assets.core.factors.importers.us_epa_hub_layout import (
-    FOOTNOTES,
-    HEADERS,
-    NOTE_STARTS,
     SECOND_LINES,
     SHEET,
     TITLES,
-    UNITS,
     WASTE_COLUMNS,
 )
+from greenlang_assets.core.factors.importers.us_epa_hub_sheet import HubSheet
 from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA
 from greenlang_assets.core.factors.taxonomy import harmonise
 
 PUBLISHER = "us-epa"
-EDITIONS = ("2024", "2025")
 URL = "https://www.epa.gov/climateleadership/ghg-emission-factors-hub"
 DATASETS = {
     1: "stationary-combustion",
@@ -59,7 +54,6 @@ DATASETS = {
 }
 NO_FACTOR = "NA: EPA publishes no factor (cells)"
 _SCOPES = {1: "1", 2: "1", 3: "1", 4: "1", 5: "1", 6: "2", 7: "2", 8: "3", 9: "3", 10: "3", 12: "1"}
-_REQUIRED = range(1, 11)
 _VEHICLE_ROOT = {3: "On-road gasoline", 4: "On-road diesel and alternative fuel", 5: "Non-road"}
 _MOBILE_BIOFUELS = ("Biodiesel (100%)", "Ethanol (100%)")
 
@@ -74,10 +68,9 @@ def read(path: Path) -> ImportResult:
     return _Hub(open_sheet(path, SHEET), file_sha256(path)).result()
 
 
-class _Hub:
+class _Hub(HubSheet):
     def __init__(self, sheet: Sheet, sha256: str) -> None:
-        self.sheet = sheet
-        self.edition, self.patch = self._edition()
+        super().__init__(sheet)
         self.source = Source(
             publisher="US EPA",
             document=f"GHG Emission Factors Hub {self.edition}",
@@ -86,11 +79,9 @@ class _Hub:
             sha256=sha256,
             url=URL,
         )
-        self.bounds = self._bounds()
         self.rows: list[dict[str, Any]] = []
         self.properties: list[dict[str, Any]] = []
         self.skipped: Counter[str] = Counter()
-        self.rows_read = 0
 
     def result(self) -> ImportResult:
         self._stationary()
@@ -119,116 +110,6 @@ class _Hub:
             gwp=gwp,
             notes=(f"the copy at hand ends before Table {' and Table '.join(absent)}",) if absent else (),
         )
-
-    # --- the sheet as a whole
-
-    def _edition(self) -> tuple[str, int]:
-        head = [self.sheet.text(row, "C") or "" for row in range(1, 12)]
-        for row, text in enumerate(head, start=1):
-            match = re.fullmatch(r"Blue text indicates an update from the (\d{4}) version of this document\.", text)
-            if match:
-                edition = str(int(match[1]) + 1)
-                if edition not in EDITIONS:
-                    raise self.sheet.refuse(
-                        "EDITION_UNKNOWN",
-                        "this edition of the Hub has no importer yet",
-                        row,
-                        "C",
-                        found=edition,
-                        expected=", ".join(EDITIONS),
-                        hint="another edition has another layout; it needs its headers in us_epa_hub_layout",
-                    )
-                # A release corrected after its first publication says so and is a patch of the edition.
-                corrected = any(f"original release of the {edition} version" in line for line in head)
-                return edition, int(corrected)
-        raise self.sheet.refuse(
-            "LAYOUT_UNKNOWN",
-            "the sheet does not name its edition",
-            1,
-            "C",
-            found=head[3] or "an empty cell",
-            expected="Blue text indicates an update from the <year> version of this document.",
-        )
-
-    def _bounds(self) -> dict[int, tuple[int, int]]:
-        """First and last row of each table, by its number."""
-        starts: dict[int, int] = {}
-        for row in range(1, self.sheet.height + 1):
-            match = re.fullmatch(r"Table (\d+)", self.sheet.text(row, "B") or "")
-            if match is None:
-                continue
-            number = int(match[1])
-            if number in starts or TITLES.get(number) != self.sheet.text(row, "C"):
-                raise self.sheet.refuse(
-                    "LAYOUT_UNKNOWN",
-                    f"Table {number} is not the table that this importer knows, or stands here twice",
-                    row,
-                    "C",
-                    found=self.sheet.text(row, "C"),
-                    expected=TITLES.get(number, "one of Table 1 to Table 12"),
-                )
-            starts[number] = row
-        missing = [number for number in _REQUIRED if number not in starts]
-        if missing:
-            raise self.sheet.refuse(
-                "TABLE_MISSING",
-                "the Hub lacks tables that every edition has",
-                self.sheet.height,
-                found=f"tables {', '.join(map(str, starts)) or 'none'}",
-                expected=f"also tables {', '.join(map(str, missing))}",
-                hint="the file is cut off or is another document",
-            )
-        ends = [*list(starts.values())[1:], self.sheet.height + 1]
-        return {number: (start, end - 1) for (number, start), end in zip(starts.items(), ends, strict=True)}
-
-    def _body(self, number: int) -> Iterator[int]:
-        """Rows of a table between its header and its notes, blank rows left out.
-
-        Below the notes no number may stand: a table that goes on after a note would be lost unseen.
-        """
-        first, last = self.bounds[number]
-        header = HEADERS[number]
-        for offset, cells in header.items():
-            self.sheet.expect(first + offset, cells, f"the header of Table {number}")
-        ended = False
-        for row in range(first + max(header) + 1, last + 1):
-            cells = {column: self.sheet.text(row, column) for column in self.sheet.columns()}
-            if not any(cells.values()):
-                continue
-            ended = ended or (cells["C"] or "").startswith(NOTE_STARTS) or cells["B"] is not None
-            if not ended:
-                self.rows_read += 1
-                yield row
-            elif any(cells[column] for column in cells if column > "C"):
-                raise self.sheet.refuse(
-                    "LAYOUT_UNKNOWN",
-                    f"figures stand below the notes of Table {number}",
-                    row,
-                    found=", ".join(cell for cell in cells.values() if cell),
-                    expected="only notes in column C",
-                )
-
-    def _name(self, row: int, column: str) -> str | None:
-        """A label without the footnote letter that is glued to it."""
-        text = self.sheet.text(row, column)
-        return FOOTNOTES.get(text, text) if text is not None else None
-
-    def _label(self, row: int, column: str, label: str) -> str:
-        name = self._name(row, column)
-        if name is None:
-            raise self.sheet.refuse(
-                "LABEL_MISSING", f"{label} is missing", row, column, found="an empty cell", expected=label
-            )
-        return name
-
-    def _unit(self, row: int, column: str) -> str:
-        text = self.sheet.text(row, column)
-        if text not in UNITS:
-            raise self.sheet.refuse(
-                "UNIT_UNKNOWN", "the unit is none that the Hub has used", row, column,
-                found=text, expected=", ".join(UNITS),
-            )  # fmt: skip
-        return UNITS[text]
 
     def _add(self, number: int, row: int, path: str, unit: str, **columns: Any) -> None:
         self.rows.append(
@@ -268,23 +149,33 @@ class _Hub:
 
     def _stationary(self) -> None:
         group, unit = None, None
-        for row in self._body(1):
-            name = self._name(row, "C")
+        for row in self.body(1):
+            name = self.name(row, "C")
             if name is None:
                 unit = self._stationary_units(row)
                 continue
-            if all(self.sheet.text(row, column) is None for column in "DEFGHIJ"):
+            if self.empty(row, "DEFGHIJ"):
                 group = name
                 continue
             if group is None or unit is None:
                 raise self.sheet.refuse(
-                    "LAYOUT_UNKNOWN", "a fuel stands before its group or its unit row", row, "C",
-                    found=name, expected="a unit row, then a group, then fuels",
-                )  # fmt: skip
+                    "LAYOUT_UNKNOWN",
+                    "a fuel stands before its group or its unit row",
+                    row,
+                    "C",
+                    found=name,
+                    expected="a unit row, then a group, then fuels",
+                )
             path, biogenic = f"{group} > {name}", group.startswith("Biomass Fuels")
-            self._add(1, row, path, "mmBtu", calorific_basis="gross",
-                      **self._gases(row, "EFG", "mmBtu", biogenic=biogenic))  # fmt: skip
-            if all(self.sheet.text(row, column) is None for column in "DHIJ"):
+            self._add(
+                1,
+                row,
+                path,
+                "mmBtu",
+                calorific_basis="gross",
+                **self._gases(row, "EFG", "mmBtu", biogenic=biogenic),
+            )
+            if self.empty(row, "DHIJ"):
                 # Pulping liquors are given by heat content alone.
                 self.skipped["no heat content and no factor by physical unit (fuels)"] += 1
                 continue
@@ -292,15 +183,19 @@ class _Hub:
             self._heat_content(row, path, unit)
 
     def _stationary_units(self, row: int) -> str:
-        unit = self._unit(row, "D")
+        unit = self.unit(row, "D")
         printed = (self.sheet.text(row, "D") or "").removeprefix("mmBtu per ")
         cells = dict(zip("EFG", ("kg CO2 per mmBtu", "g CH4 per mmBtu", "g N2O per mmBtu"), strict=True))
-        cells |= dict(zip("HIJ", (f"{gas} per {printed}" for gas in ("kg CO2", "g CH4", "g N2O")), strict=True))
+        cells |= dict(
+            zip("HIJ", (f"{gas} per {printed}" for gas in ("kg CO2", "g CH4", "g N2O")), strict=True)
+        )
         self.sheet.expect(row, cells, "a unit row of Table 1")
         return unit
 
     def _heat_content(self, row: int, path: str, unit: str) -> None:
-        name = f"{PUBLISHER}/{DATASETS[1]}/{self.edition}/{path_slug(path)}/heat_content/{slug(f'mmBtu {unit}')}"
+        name = (
+            f"{PUBLISHER}/{DATASETS[1]}/{self.edition}/{path_slug(path)}/heat_content/{slug(f'mmBtu {unit}')}"
+        )
         self.properties.append(
             {
                 "property_id": name,
@@ -318,8 +213,8 @@ class _Hub:
         )
 
     def _mobile_co2(self) -> None:
-        for row in self._body(2):
-            fuel, unit = self._label(row, "C", "Fuel Type"), self._unit(row, "E")
+        for row in self.body(2):
+            fuel, unit = self.label(row, "C", "Fuel Type"), self.unit(row, "E")
             co2 = "co2_biogenic" if fuel in _MOBILE_BIOFUELS else "co2"
             value = self.sheet.number(row, "D", "kg CO2 per unit")
             self._add(2, row, f"Mobile fuel > {fuel}", unit, **{co2: value, f"{co2}_unit": f"kg/{unit}"})
@@ -331,20 +226,25 @@ class _Hub:
         or may be empty where ``optional`` (alternative fuels have no model years).
         """
         labels: dict[str, str] = {}
-        for row in self._body(number):
+        for row in self.body(number):
             for position, column in enumerate(held):
-                name = self._name(row, column)
+                name = self.name(row, column)
                 if name is not None and name not in SECOND_LINES:
                     labels = {other: labels[other] for other in held[:position]} | {column: name}
                 elif column not in labels:
-                    self._label(row, column, "Vehicle Type" if column == "C" else "Fuel Type")
-            last = self._name(row, own) if optional else self._label(row, own, "Model Year or Fuel Type")
+                    self.label(row, column, "Vehicle Type" if column == "C" else "Fuel Type")
+            last = self.name(row, own) if optional else self.label(row, own, "Model Year or Fuel Type")
             path = " > ".join([_VEHICLE_ROOT[number], *labels.values(), *([last] if last else [])])
             self._add(
-                number, row, path, unit,
-                ch4=self.sheet.number(row, gases[0], "CH4 Factor"), ch4_unit=f"g/{unit}",
-                n2o=self.sheet.number(row, gases[1], "N2O Factor"), n2o_unit=f"g/{unit}",
-            )  # fmt: skip
+                number,
+                row,
+                path,
+                unit,
+                ch4=self.sheet.number(row, gases[0], "CH4 Factor"),
+                ch4_unit=f"g/{unit}",
+                n2o=self.sheet.number(row, gases[1], "N2O Factor"),
+                n2o_unit=f"g/{unit}",
+            )
 
     def _electricity(self) -> None:
         first, last = self.bounds[6]
@@ -354,11 +254,14 @@ class _Hub:
             year = int(match[1]) if match else year
         if not year:
             raise self.sheet.refuse(
-                "LAYOUT_UNKNOWN", "Table 6 does not name its eGRID edition", first,
-                found="no such line", expected="Source: EPA eGRID<year>, …",
-            )  # fmt: skip
-        for row in self._body(6):
-            acronym, name = self._label(row, "C", "acronym"), self._label(row, "D", "subregion name")
+                "LAYOUT_UNKNOWN",
+                "Table 6 does not name its eGRID edition",
+                first,
+                found="no such line",
+                expected="Source: EPA eGRID<year>, …",
+            )
+        for row in self.body(6):
+            acronym, name = self.label(row, "C", "acronym"), self.label(row, "D", "subregion name")
             region = "US" if acronym == "US Average" else f"US-EGRID-{acronym}"
             loss = self.sheet.text(row, "K") if self.edition == "2025" else None
             for kind, columns in (("Total Output", "EFG"), ("Non-Baseload", "HIJ")):
@@ -368,18 +271,26 @@ class _Hub:
                 if loss is not None and kind == "Total Output":
                     note += f"; grid gross loss {loss} (a share of generation, not an emission factor)"
                 self._add(
-                    6, row, f"{kind} Emission Factors > {name}", "MWh",
-                    region=region, year=year, note=note, **gases,
-                )  # fmt: skip
+                    6,
+                    row,
+                    f"{kind} Emission Factors > {name}",
+                    "MWh",
+                    region=region,
+                    year=year,
+                    note=note,
+                    **gases,
+                )
 
     def _steam(self) -> None:
-        for row in self._body(7):
-            self._add(7, row, self._label(row, "C", "Steam and Heat"), "mmBtu", **self._gases(row, "DEF", "mmBtu"))
+        for row in self.body(7):
+            self._add(
+                7, row, self.label(row, "C", "Steam and Heat"), "mmBtu", **self._gases(row, "DEF", "mmBtu")
+            )
 
     def _distance(self, number: int, root: str) -> None:
-        for row in self._body(number):
-            unit = self._unit(row, "G")
-            path = f"{root} > {self._label(row, 'C', 'Vehicle Type')}"
+        for row in self.body(number):
+            unit = self.unit(row, "G")
+            path = f"{root} > {self.label(row, 'C', 'Vehicle Type')}"
             self._add(number, row, path, unit, **self._gases(row, "DEF", unit))
 
     def _waste(self) -> None:
@@ -387,36 +298,50 @@ class _Hub:
         notes = " ".join(self.sheet.text(row, "C") or "" for row in range(first, last + 1))
         if "AR4 GWP values are used to convert all waste emission factors into CO2e." not in notes:
             raise self.sheet.refuse(
-                "GWP_SET_UNKNOWN", "Table 9 does not say which GWPs its CO2e was made with", last, "C",
-                found="no such sentence in its notes", expected="AR4 GWP values are used to convert …",
-            )  # fmt: skip
-        for row in self._body(9):
-            material = self._label(row, "C", "Material")
+                "GWP_SET_UNKNOWN",
+                "Table 9 does not say which GWPs its CO2e was made with",
+                last,
+                "C",
+                found="no such sentence in its notes",
+                expected="AR4 GWP values are used to convert …",
+            )
+        for row in self.body(9):
+            material = self.label(row, "C", "Material")
             for column, treatment in WASTE_COLUMNS.items():
                 if self.sheet.text(row, column) == "NA":
                     self.skipped[NO_FACTOR] += 1
                     continue
                 self._add(
-                    9, row, f"Waste > {material} > {treatment}", "short_ton",
-                    gwp_set="AR4", co2e=self.sheet.number(row, column, treatment), co2e_unit="tonne/short_ton",
-                )  # fmt: skip
+                    9,
+                    row,
+                    f"Waste > {material} > {treatment}",
+                    "short_ton",
+                    gwp_set="AR4",
+                    co2e=self.sheet.number(row, column, treatment),
+                    co2e_unit="tonne/short_ton",
+                )
 
     def _gwp(self) -> dict[str, float]:
         printed = {}
-        for row in self._body(11):
-            name, formula = self._label(row, "C", "gas"), self._label(row, "D", "formula")
+        for row in self.body(11):
+            name, formula = self.label(row, "C", "gas"), self.label(row, "D", "formula")
             # HFCs go by designation, everything else by formula.
             gas = name if name.startswith("HFC") else formula.replace("c-", "c")
             printed[gas] = self.sheet.number(row, "E", "100-Year GWP")
         return printed
 
     def _blends(self) -> None:
-        for row in self._body(12):
+        for row in self.body(12):
             self._add(
-                12, row, f"Refrigerant blend > {self._label(row, 'C', 'ASHRAE #')}", "kg",
-                gwp_set="AR5", co2e=self.sheet.number(row, "D", "100-year GWP"), co2e_unit="kg/kg",
-                note=f"{self._label(row, 'E', 'Blend Composition')}; HFC and PFC constituents only",
-            )  # fmt: skip
+                12,
+                row,
+                f"Refrigerant blend > {self.label(row, 'C', 'ASHRAE #')}",
+                "kg",
+                gwp_set="AR5",
+                co2e=self.sheet.number(row, "D", "100-year GWP"),
+                co2e_unit="kg/kg",
+                note=f"{self.label(row, 'E', 'Blend Composition')}; HFC and PFC constituents only",
+            )
 
 
 def subregion_acronyms(result: ImportResult) -> dict[str, str]:

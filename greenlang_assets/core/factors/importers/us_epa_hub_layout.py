@@ -5,6 +5,8 @@ Belongs here: texts of the sheet, exactly as they stand (blanks squeezed). Nothi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SHEET = "Emission Factors Hub"
 
 TITLES = {
@@ -17,7 +19,8 @@ TITLES = {
     7: "Steam and Heat",
     8: "Scope 3 Category 4: Upstream Transportation and Distribution and Category 9: Downstream "
     "Transportation and Distribution",
-    9: "Scope 3 Category 5: Waste Generated in Operations and Category 12: End-of-Life Treatment of Sold Products",
+    9: "Scope 3 Category 5: Waste Generated in Operations and Category 12: "
+    "End-of-Life Treatment of Sold Products",
     10: "Scope 3 Category 6: Business Travel and Category 7: Employee Commuting",
     11: "Global Warming Potential (GWP)",
     12: "Global Warming Potential (GWP) for Blended Refrigerants",
@@ -35,7 +38,7 @@ _PER_MILE = ("CH4 Factor (g CH4 / vehicle-mile)", "N2O Factor (g N2O / vehicle-m
 _LB_PER_MWH = ("(lb CO2 / MWh)", "(lb CH4 / MWh)", "(lb N2O / MWh)")
 
 #: Header cells by table, by rows below the title.
-HEADERS: dict[int, dict[int, dict[str, str | tuple[str, ...]]]] = {
+HEADERS: Mapping[int, Mapping[int, Mapping[str, str | tuple[str, ...]]]] = {
     1: {
         2: {"C": "Fuel Type", "D": "Heat Content (HHV)", **dict(zip("EFGHIJ", _FACTORS * 2, strict=True))},
     },
