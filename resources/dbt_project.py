@@ -139,7 +139,9 @@ def _outcomes(results: list[dict[str, Any]], nodes: Mapping[str, Any], marts: se
             name = f"{node['column_name']}_{node['test_metadata']['name']}"
         else:
             name = node["name"]  # a test in SQL of its own; schema.yml says which mart shows it
-            attached = next(iter((node.get("config") or {}).get("meta", {}).get("mart", "").split()), attached)
+            attached = next(
+                iter((node.get("config") or {}).get("meta", {}).get("mart", "").split()), attached
+            )
         if attached not in marts:
             continue  # tests of sources guard the build; their failure skips the models above them
         failures = int(result.get("failures") or 0)

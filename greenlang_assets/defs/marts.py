@@ -39,7 +39,9 @@ def _spec(mart: Mart) -> dg.AssetSpec:
 @dg.multi_asset(
     specs=[_spec(mart) for mart in MARTS],
     check_specs=[
-        dg.AssetCheckSpec(name, asset=keys.mart(mart.name), description=f"dbt data test `{name}`", blocking=True)
+        dg.AssetCheckSpec(
+            name, asset=keys.mart(mart.name), description=f"dbt data test `{name}`", blocking=True
+        )
         for mart in MARTS
         for name in mart.tests
     ],

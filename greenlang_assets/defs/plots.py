@@ -34,4 +34,6 @@ def as_markdown(drawn: Figure, *, alt: str) -> dg.MetadataValue:
     """The figure as an image inside Markdown metadata."""
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png", metadata={"Software": None})
-    return dg.MetadataValue.md(f"![{alt}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})")
+    return dg.MetadataValue.md(
+        f"![{alt}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+    )

@@ -42,7 +42,10 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, value in {**recorded.made.notes, **entry.facts}.items():
         shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else _value(value))
-    if recorded.made.content.startswith(b'{"columns"') and TABLE_FORMAT.encode() in recorded.made.content[:4000]:
+    if (
+        recorded.made.content.startswith(b'{"columns"')
+        and TABLE_FORMAT.encode() in recorded.made.content[:4000]
+    ):
         frame = read_table(recorded.made.content)
         shown["dagster/row_count"] = frame.height
         shown["preview"] = preview(frame)

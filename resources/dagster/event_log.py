@@ -39,7 +39,7 @@ def materialisation_events(instance: DagsterInstance, *, page: int = _PAGE) -> I
     Asset keys are asked from the log itself, not from our definitions: an event for an asset that we do
     not know is one that nobody recorded.
     """
-    for key in sorted(instance.all_asset_keys(), key=lambda key: key.path):
+    for key in sorted(instance.all_asset_keys(), key=lambda key: key.to_user_string()):
         yield from events_of(instance, key, page=page)
 
 

@@ -54,4 +54,3 @@ class WorldResource(dg.ConfigurableResource["WorldResource"]):
     def create_resource(self) -> World:
         """What recipes may touch."""
         return world_of(self.platform)
-

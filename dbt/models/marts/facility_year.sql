@@ -12,7 +12,7 @@ select
         when reported.reported_tco2e > 0
         then round({{ tonnes("totals.co2e_mg") }} / reported.reported_tco2e - 1, 6)
     end as relative_difference,
-    totals.total_sha256
+    totals.total_sha256 as provenance_hash
 from {{ ref('stg_totals') }} as totals
 left join {{ ref('stg_reported') }} as reported
     on totals.facility_id = reported.facility_id and totals.period = reported.period

@@ -9,7 +9,7 @@ Dagster hear of it. A crash leaves an object or an entry without an event, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,8 +21,9 @@ import greenlang_assets
 from greenlang_assets.core.data_root import PROJECT_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import read_table, sha256_hex
-from greenlang_assets.core.provenance.ledger import EXTERNAL, InputRef, Leaf, LedgerLink, ProvenanceEntry
+from greenlang_assets.core.provenance.ledger import EXTERNAL, InputRef, LedgerLink, ProvenanceEntry
 from greenlang_assets.core.provenance.ports import ArtifactStore, Ledger
+from greenlang_assets.core.provenance.rows import table_leaves
 
 _PACKAGES = Path(greenlang_assets.__file__).parents[1]
 
@@ -51,13 +52,13 @@ class Made:
     Attributes:
         content: canonical bytes; their SHA-256 is the asset's data version.
         facts: what the ledger's hashed body says beside the content hash (counts, editions).
-        leaves: hash of every row that can be asked for alone, in the row order of ``content``.
+        indexed: every row of the table can be asked for alone, by its own hash.
         notes: what people see in Dagster; outside every hash.
     """
 
     content: bytes
     facts: Mapping[str, Any] = field(default_factory=dict)
-    leaves: Sequence[str] = ()
+    indexed: bool = False
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -121,7 +122,7 @@ def record(recipe: Recipe, world: World, *, run_id: str, partition: str | None =
         code=recipe.code_version,
         facts=dict(made.facts),
     )
-    leaves = [Leaf(sha256, entry.content_sha256, row) for row, sha256 in enumerate(made.leaves, 1)]
+    leaves = table_leaves(entry.content_sha256, made.content) if made.indexed else ()
     (link,) = world.ledger.append([entry], run_id=run_id, leaves=leaves)
     return Recorded(recipe, made, link)
 

@@ -8,13 +8,14 @@ Every recipe of a partition looks at one cohort and period, filtered when it is 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 
 import polars as pl
 
 from greenlang_assets.core.calculation.batch import BatchResult, calculate_batch
-from greenlang_assets.core.calculation.tie_out import tie_out
-from greenlang_assets.core.provenance.canonical import row_sha256, table_bytes
+from greenlang_assets.core.calculation.tie_out import Calculator
+from greenlang_assets.core.provenance.canonical import table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
 from greenlang_assets.core.recipes import factors, formulas
 from greenlang_assets.core.recipes.base import (
@@ -30,7 +31,7 @@ from greenlang_assets.core.tenants.contracts import ACTIVITY, LINES, METHOD, REJ
 from greenlang_assets.core.tenants.dataset import TenantDataset, dataset_folders, load_dataset
 
 _TENANT_CODE = ("greenlang_assets/core/tenants", "greenlang_assets/core/recipes/tenants.py")
-_CALCULATION_CODE = (
+CALCULATION_CODE = (
     *_TENANT_CODE,
     "greenlang_assets/core/calculation",
     "greenlang_assets/core/formulas",
@@ -112,7 +113,7 @@ def _make_activity(world: World, partition: str | None, inputs: tuple[InputRef, 
             "facilities": activity["facility_id"].n_unique(),
             "activity_rows": activity.height,
         },
-        leaves=[row_sha256(row) for row in activity.iter_rows(named=True)],
+        indexed=True,
     )
 
 
@@ -165,23 +166,36 @@ def _calculated(world: World, inputs: tuple[InputRef, ...]) -> BatchResult:
 _DERIVED = ("tenants/emissions",)
 
 
+def calculator(world: World, tables: Mapping[str, InputRef]) -> Calculator:
+    """The batch calculation over recorded factors, formulas and GWP sets."""
+    catalogue = factors.catalogue_of(world, tables["factors/catalogue"], tables["factors/fuel_properties"])
+    library = formulas.library_of(world, tables["formulas/library"], catalogue)
+    gwp = factors.gwp_of(world, tables["factors/ipcc_gwp"])
+    return partial(calculate_batch, catalogue=catalogue, library=library, gwp=gwp)
+
+
+def by_programme(
+    world: World, tables: Mapping[str, InputRef], *frames: pl.DataFrame
+) -> Iterator[tuple[pl.DataFrame, ...]]:
+    """The method of each tenant programme, followed by its tenants' rows of every given frame."""
+    register = load_table(world, tables["tenants/register"])
+    method = load_table(world, tables["tenants/method"])
+    for (programme,), tenants in register.group_by("programme", maintain_order=True):
+        names = tenants["tenant"].to_list()
+        own = [frame.filter(pl.col("tenant").is_in(names)) for frame in frames]
+        yield method.filter(pl.col("programme") == programme).drop("programme"), *own
+
+
 @lru_cache(maxsize=2)
 def _batch(world: World, *inputs: InputRef) -> BatchResult:
     # Emissions, totals and rejected rows of one partition come from one calculation; content hashes are
     # its whole input, so within a process it is done once.
     tables = {reference.asset: reference for reference in inputs}
-    catalogue = factors.catalogue_of(world, tables["factors/catalogue"], tables["factors/fuel_properties"])
-    gwp = factors.gwp_of(world, tables["factors/ipcc_gwp"])
-    library = formulas.library_of(world, tables["formulas/library"], catalogue)
-    register = load_table(world, tables["tenants/register"])
-    method = load_table(world, tables["tenants/method"])
+    calculate = calculator(world, tables)
     activity = load_table(world, tables["tenants/activity"])
-    results = []
-    for (programme,), tenants in register.group_by("programme", maintain_order=True):
-        rows = activity.filter(pl.col("tenant").is_in(tenants["tenant"].to_list()))
-        if rows.height:
-            how = method.filter(pl.col("programme") == programme).drop("programme")
-            results.append(calculate_batch(rows, how, catalogue=catalogue, library=library, gwp=gwp))
+    results = [
+        calculate(rows, method) for method, rows in by_programme(world, tables, activity) if rows.height
+    ]
     return BatchResult(
         lines=pl.concat([result.lines for result in results]).sort(LINES.key),
         totals=pl.concat([result.totals for result in results]).sort(TOTALS.key),
@@ -201,7 +215,7 @@ def _make_emissions(world: World, partition: str | None, inputs: tuple[InputRef,
             "co2e_location_mg": int(lines["co2e_mg"].sum()),
             "co2e_market_mg": int(lines["co2e_market_mg"].fill_null(lines["co2e_mg"]).sum()),
         },
-        leaves=lines["line_sha256"].to_list(),
+        indexed=True,
     )
 
 
@@ -227,13 +241,13 @@ def _make_totals(world: World, partition: str | None, inputs: tuple[InputRef, ..
     return Made(
         table_bytes(totals, key=TOTALS.key),
         facts={"facilities": totals.height, "co2e_location_mg": int(totals["co2e_mg"].sum())},
-        leaves=totals["total_sha256"].to_list(),
+        indexed=True,
     )
 
 
-EMISSIONS = Recipe("tenants/emissions", "1.0.0", _CALCULATION_CODE, _calculation_inputs, _make_emissions)
-REJECTED_RECIPE = Recipe("tenants/rejected", "1.0.0", _CALCULATION_CODE, _calculation_inputs, _make_rejected)
-TOTALS_RECIPE = Recipe("tenants/totals", "1.0.0", _CALCULATION_CODE, _totals_inputs, _make_totals)
+EMISSIONS = Recipe("tenants/emissions", "1.0.0", CALCULATION_CODE, _calculation_inputs, _make_emissions)
+REJECTED_RECIPE = Recipe("tenants/rejected", "1.0.0", CALCULATION_CODE, _calculation_inputs, _make_rejected)
+TOTALS_RECIPE = Recipe("tenants/totals", "1.0.0", CALCULATION_CODE, _totals_inputs, _make_totals)
 
 
 def all_partitions(world: World, *assets: str) -> tuple[InputRef, ...]:
@@ -244,14 +258,3 @@ def all_partitions(world: World, *assets: str) -> tuple[InputRef, ...]:
 def gather(world: World, inputs: tuple[InputRef, ...], asset: str) -> pl.DataFrame:
     """One frame out of all partitions of ``asset`` among the inputs."""
     return pl.concat([load_table(world, reference) for reference in inputs if reference.asset == asset])
-
-
-def _tie_out_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
-    del partition
-    return (
-        *all_partitions(world, "tenants/activity", "tenants/totals"),
-        latest_input(world, "tenants/reported"),
-        latest_input(world, "tenants/method"),
-        latest_input(world, "factors/catalogue"),
-        latest_input(world, "factors/ipcc_gwp"),
-    )

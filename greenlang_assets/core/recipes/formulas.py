@@ -1,0 +1,101 @@
+"""Recipe of the formula library.
+
+Belongs here: what is recorded of the library, and the library behind a record.
+Does not belong here: the language and the loader (``core.formulas``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import polars as pl
+
+from greenlang_assets.core.data_root import DATA_ROOT
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.catalogue import Catalogue
+from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.provenance.canonical import canonical_bytes, sha256_hex, table_bytes
+from greenlang_assets.core.provenance.ledger import InputRef
+from greenlang_assets.core.recipes.base import Made, Recipe, World, file_input, latest_input, load_table
+from greenlang_assets.core.recipes.factors import catalogue_of
+
+_CODE = (
+    "greenlang_assets/core/formulas",
+    "greenlang_assets/core/units.py",
+    "greenlang_assets/core/recipes/formulas.py",
+)
+LIBRARY = "formulas/library"
+
+
+def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
+    del partition
+    families = sorted((DATA_ROOT / "formulas").glob("*.yaml"))
+    return (
+        *(file_input(f"formulas/{path.name}", sha256_hex(path.read_bytes())) for path in families),
+        latest_input(world, "factors/catalogue"),
+        latest_input(world, "factors/fuel_properties"),
+    )
+
+
+def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+    del partition
+    by_asset = {reference.asset: reference for reference in inputs}
+    library = Library.shipped(
+        catalogue_of(world, by_asset["factors/catalogue"], by_asset["factors/fuel_properties"])
+    )
+    library.validate()
+    content = _content(library)
+    counted = library.stats()
+    return Made(
+        content,
+        facts={
+            name: counted[name] for name in ("equations", "second_hand", "bindings", "with_external_vector")
+        },
+        indexed=True,
+        notes={"by family": counted["by_family"], "by domain": counted["by_domain"], "gaps": counted["gaps"]},
+    )
+
+
+def _content(library: Library) -> bytes:
+    """The library as a table: one row an equation or binding, its definition as canonical text."""
+    rows = [
+        {
+            "formula_id": formula.id,
+            "version": formula.version,
+            "kind": kind,
+            "title": formula.title,
+            "sha256": formula.sha256,
+            "definition": canonical_bytes(formula.record()).decode(),
+        }
+        for kind, formulas in (("equation", library.equations), ("binding", library.bindings))
+        for formula in formulas
+    ]
+    return table_bytes(pl.DataFrame(rows), key=["formula_id"])
+
+
+RECIPE = Recipe(LIBRARY, "1.0.0", _CODE, _inputs, _make)
+
+
+@lru_cache(maxsize=2)
+def library_of(world: World, reference: InputRef, catalogue: Catalogue) -> Library:
+    """The library behind a record: the shipped one, proved to be the recorded one row by row.
+
+    Raises:
+        GreenlangError: ``LIBRARY_NOT_RECORDED`` when the shipped library is not what was recorded.
+    """
+    recorded = load_table(world, reference)
+    library = Library.shipped(catalogue)
+    content = _content(library)
+    if sha256_hex(content) != reference.content_sha256:
+        known = set(recorded["sha256"])
+        other = [
+            formula.id for formula in (*library.equations, *library.bindings) if formula.sha256 not in known
+        ]
+        raise GreenlangError(
+            "LIBRARY_NOT_RECORDED",
+            "the formula library at hand is not the one that is recorded",
+            found=f"{len(other)} formulas that the record does not hold, first {other[:1]}",
+            expected=reference.content_sha256,
+            hint="materialise formulas/library first",
+        )
+    return library

@@ -1,0 +1,98 @@
+"""Assets of layer 1's data: emission factors, GWP sets, fuel properties, formulas.
+
+Belongs here: one asset a recipe, its description for people, its blocking checks.
+Does not belong here: how it is made (``core.recipes``) or checked (``core.factors.contracts``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from greenlang_assets.core.recipes import factors, formulas
+from greenlang_assets.core.recipes.base import Recipe
+from greenlang_assets.defs import keys
+from greenlang_assets.defs.checks import gwp_check, library_check, properties_check, table_check
+from greenlang_assets.defs.provenance import record
+from resources.dagster.resource import WorldResource
+
+_DESCRIPTIONS = {
+    "factors/us_epa_hub": (
+        "US EPA GHG Emission Factors Hub, editions 2024 and 2025.\n\nStationary and mobile combustion, "
+        "electricity, steam, transport, waste and travel, each figure as EPA prints it, each row with table "
+        "and row of the workbook. CO2 in kg, CH4 and N2O in g, electricity in lb per MWh: units become "
+        "kilograms only when a formula is compiled."
+    ),
+    "factors/us_epa_egrid": (
+        "US EPA eGRID subregion output rates, twelve data years from 2005 to 2022, as restated in the GHG "
+        "Protocol's cross-sector workbook.\n\nCO2 is in lb/MWh but CH4 and N2O in **lb/GWh**; the list of "
+        "subregions changes by year."
+    ),
+    "factors/uk_desnz": (
+        "UK Government GHG conversion factors for company reporting (DESNZ), 2024 and 2025.\n\nThe columns "
+        "named after a gas hold kg **CO2e** of that gas (AR5), never masses: multiplying them by a GWP again "
+        "would count it twice, so they have columns of their own here."
+    ),
+    "factors/ipcc_gwp": (
+        "Global warming potentials over 100 years: IPCC AR4, AR5 and AR6.\n\nAR6 has 27.9 for CH4 (Table "
+        "7.SM.7) beside 29.8 fossil and 27.0 non-fossil (Table 7.15); combustion uses the non-fossil value, "
+        "because its carbon is already counted as CO2. One total uses one set."
+    ),
+    "factors/fuel_properties": (
+        "Heat contents of fuels as their publishers print them: how a volume or a mass becomes energy. Cited "
+        "in a result like a factor."
+    ),
+    "factors/catalogue": (
+        "Every emission factor of every publisher in one table, one row per identity.\n\nLook-ups are exact: "
+        "`glac factors lookup natural-gas --region US --year 2024 --unit mmBtu`. Each row cites publisher, "
+        "document, edition, table, row, licence and the SHA-256 of the publisher's file."
+    ),
+    "formulas/library": (
+        "Equations whose official text was read, and the formulas made of them by binding each to sourced "
+        "factors.\n\nEvery one is dimension-checked, cited and has a test vector: `glac formulas list`, "
+        "`glac formulas show ID`. What could not be read stands in the gap list instead of being guessed."
+    ),
+}
+_KINDS = {
+    "factors/us_epa_hub": {"excel", "parquet"},
+    "factors/us_epa_egrid": {"excel", "parquet"},
+    "factors/uk_desnz": {"excel", "parquet"},
+    "factors/ipcc_gwp": {"csv", "parquet"},
+    "factors/fuel_properties": {"parquet"},
+    "factors/catalogue": {"table", "polars"},
+    "formulas/library": {"yaml", "python"},
+}
+_PUBLISHER_KEYS = [keys.US_EPA_HUB, keys.US_EPA_EGRID, keys.UK_DESNZ]
+_DEPS = {
+    "factors/catalogue": _PUBLISHER_KEYS,
+    "formulas/library": [keys.CATALOGUE, keys.FUEL_PROPERTIES],
+}
+
+
+def _asset(recipe: Recipe, group: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dg.AssetKey(recipe.asset.split("/")),
+        deps=_DEPS.get(recipe.asset, []),
+        description=_DESCRIPTIONS[recipe.asset],
+        group_name=group,
+        owners=[keys.OWNER],
+        kinds=_KINDS[recipe.asset],
+        code_version=recipe.code_version,
+    )
+    def made(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
+        return record(context, recipe, world.create_resource())
+
+    return made
+
+
+ASSETS = [
+    *(_asset(recipe, keys.GROUP_FACTORS) for recipe in factors.RECIPES),
+    _asset(formulas.RECIPE, keys.GROUP_FORMULAS),
+]
+CHECKS = [
+    *(table_check(key) for key in (*_PUBLISHER_KEYS, keys.CATALOGUE)),
+    gwp_check(keys.IPCC_GWP),
+    properties_check(keys.FUEL_PROPERTIES),
+    library_check(keys.LIBRARY),
+]

@@ -1,0 +1,120 @@
+"""Assets of tenant runs: register, activity, method, emissions, totals, and the comparison with the city.
+
+Belongs here: one asset a recipe, its partitions, its description for people, its picture.
+Does not belong here: how it is made (``core.recipes.tenants``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from greenlang_assets.core.recipes import tenants, tie_out
+from greenlang_assets.core.recipes.base import Recipe, latest_input, load_table
+from greenlang_assets.defs import keys
+from greenlang_assets.defs.checks import table_check
+from greenlang_assets.defs.partitions import tenant_partitions
+from greenlang_assets.defs.provenance import record
+from greenlang_assets.defs.tie_out_plot import tie_out_plot
+from resources.dagster.resource import WorldResource
+
+_DESCRIPTIONS = {
+    "tenants/register": (
+        "Who the tenants are: tenant, programme, cohort, number of facilities, attribution.\n\nTenants are "
+        "rows, not partitions: the hash of a tenant's name decides its cohort for ever."
+    ),
+    "tenants/activity": (
+        "What was used: one row per facility, period and kind of energy, as the tenant's file gives it, each "
+        "row with its file and line.\n\nPartitioned by cohort and period. To add a tenant, put a folder with "
+        "activity, reported figures and a method table beside the others: the README says how."
+    ),
+    "tenants/reported": (
+        "What the tenants' authority published for the same facilities and periods: never an input of a "
+        "calculation, only its touchstone."
+    ),
+    "tenants/method": (
+        "Which edition and GWP set a data year is calculated with, and **why**: a small table that people "
+        "read and edit. An activity without a row here is rejected, with this table named."
+    ),
+    "tenants/emissions": (
+        "One line per activity: factor, formula, GWP set, converted quantity, each gas and CO2e as integers "
+        "of milligrams, both scope 2 figures, and the line's own hash.\n\nThe integers are the same on every "
+        "machine, in any row order and partitioning. `glac provenance show <line_sha256>` walks a line back "
+        "to the publisher's row."
+    ),
+    "tenants/rejected": (
+        "Activity that was not calculated, each row with code, what was found, what was expected and what to "
+        "do. Nothing is dropped in silence."
+    ),
+    "tenants/totals": (
+        "One total per facility and period: the sum of its lines, location-based and market-based, and the "
+        "hash under which `glac provenance show` draws the tree down to the publisher's table."
+    ),
+    "tenants/tie_out": (
+        "Our totals beside the figures that the city reported itself, building by building, with the reason "
+        "wherever they differ by more than 1 %.\n\nCounted over buildings that use electricity and gas only "
+        "and for which the city reports a figure."
+    ),
+}
+_KINDS = {"tenants/method": {"csv"}, "tenants/tie_out": {"table", "polars"}}
+_CALCULATION_DEPS: list[dg.CoercibleToAssetKey] = [
+    keys.ACTIVITY,
+    keys.METHOD,
+    keys.REGISTER,
+    keys.CATALOGUE,
+    keys.FUEL_PROPERTIES,
+    keys.IPCC_GWP,
+    keys.LIBRARY,
+]
+_DEPS: dict[str, list[dg.CoercibleToAssetKey]] = {
+    "tenants/emissions": _CALCULATION_DEPS,
+    "tenants/rejected": [keys.EMISSIONS],
+    "tenants/totals": [keys.EMISSIONS],
+}
+
+
+def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dg.AssetKey(recipe.asset.split("/")),
+        deps=_DEPS.get(recipe.asset, []),
+        partitions_def=tenant_partitions if partitioned else None,
+        description=_DESCRIPTIONS[recipe.asset],
+        group_name=keys.GROUP_TENANTS,
+        owners=[keys.OWNER],
+        kinds=_KINDS.get(recipe.asset, {"table", "polars"}),
+        code_version=recipe.code_version,
+    )
+    def made(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
+        partition = context.partition_key if partitioned else None
+        return record(context, recipe, world.create_resource(), partition=partition)
+
+    return made
+
+
+@dg.asset(
+    key=keys.TIE_OUT,
+    deps=[keys.TOTALS, keys.ACTIVITY, keys.REPORTED, keys.METHOD, keys.CATALOGUE, keys.IPCC_GWP],
+    description=_DESCRIPTIONS["tenants/tie_out"],
+    group_name=keys.GROUP_TENANTS,
+    owners=[keys.OWNER],
+    kinds=_KINDS["tenants/tie_out"],
+    code_version=tie_out.RECIPE.code_version,
+)
+def tie_out_asset(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
+    """Record the comparison and draw it."""
+    touched = world.create_resource()
+    result = record(context, tie_out.RECIPE, touched)
+    drawn = tie_out_plot(load_table(touched, latest_input(touched, tie_out.ASSET)))
+    return result._replace(metadata={"our figure beside the city's": drawn, **(result.metadata or {})})
+
+
+ASSETS = [
+    *(_asset(r) for r in (tenants.REGISTER, tenants.REPORTED_RECIPE, tenants.METHOD_RECIPE)),
+    _asset(tenants.ACTIVITY_RECIPE, partitioned=True),
+    _asset(tenants.EMISSIONS, partitioned=True),
+    _asset(tenants.REJECTED_RECIPE, partitioned=True),
+    _asset(tenants.TOTALS_RECIPE, partitioned=True),
+    tie_out_asset,
+]
+CHECKS = [table_check(key, partitioned=True) for key in (keys.ACTIVITY, keys.EMISSIONS, keys.TOTALS)]

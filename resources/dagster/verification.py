@@ -1,0 +1,58 @@
+"""Verification of everything against everything: ledger, store, row index, Dagster's event log.
+
+Belongs here: one call that runs every check of ``core.provenance`` over an open platform.
+Does not belong here: the checks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dagster import DagsterInstance
+
+from greenlang_assets.core.provenance.reconcile import reconcile
+from greenlang_assets.core.provenance.verify import (
+    ChainReport,
+    Finding,
+    verify_chain,
+    verify_index,
+    verify_store,
+)
+from resources.dagster.event_log import materialisation_events, running
+from resources.platform import Platform
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified, and what was found.
+
+    Attributes:
+        chain: the ledger's own report.
+        events: materialisations of Dagster's event log that were compared.
+        findings: all of them, the ledger's first; empty when everything agrees.
+    """
+
+    chain: ChainReport
+    events: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def intact(self) -> bool:
+        """No finding of severity error."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def verify(platform: Platform, instance: DagsterInstance) -> Verification:
+    """Verify ledger, store, index and event log against each other."""
+    links = list(platform.ledger.since())
+    chain = verify_chain(
+        links, chain=platform.ledger.chain, checkpoints=platform.checkpoints, signer=platform.signer
+    )
+    events = list(materialisation_events(instance))
+    findings = (
+        *chain.findings,
+        *verify_store(links, platform.store),
+        *verify_index(links, platform.store, platform.ledger.indexed_leaves),
+        *reconcile(links, events, running=running(instance)),
+    )
+    return Verification(chain, len(events), findings)
