@@ -19,7 +19,7 @@ import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import references, tables
-from greenlang_assets.core.factors.model import Citation, EmissionFactor, FuelProperty
+from greenlang_assets.core.factors.model import FACTOR_SCHEMA, Citation, EmissionFactor, FuelProperty
 from greenlang_assets.core.factors.references import Resolved, publisher_id
 from greenlang_assets.core.factors.search import SearchHit, SearchIndex
 
@@ -313,18 +313,33 @@ class Catalogue:
         return self._search.search(text, limit=limit)
 
     def stats(self) -> dict[str, Any]:
-        """Counts: factors by publisher, dataset and edition; properties; activities; regions; years."""
-        groups = self.frame.group_by("publisher", "dataset", "edition").len("factors")
+        """Counts of the catalogue.
+
+        ``total`` counts factors, one per identity with its gases as columns; ``published_values`` the
+        publishers' figures in them and in the fuel properties and GWP sets. The groups count factors.
+        """
+        figures = [name for name, dtype in FACTOR_SCHEMA.items() if dtype == pl.Float64()]
+        values = sum(self.frame[name].count() for name in figures) + self.properties.height
         return {
-            "factors": self.frame.height,
+            "total": self.frame.height,
+            "published_values": values + (0 if self.gwp is None else self.gwp.height),
             "fuel_properties": self.properties.height,
             "gwp_values": 0 if self.gwp is None else self.gwp.height,
-            "publishers": sorted(self.frame["publisher"].unique()),
-            "activities": self.frame["activity"].n_unique(),
-            "regions": self.frame["region"].n_unique(),
-            "years": sorted(self.frame["year"].unique()),
-            "by_dataset": groups.sort("publisher", "dataset", "edition").to_dicts(),
+            **{
+                f"by_{name}": {str(value): count for value, count in self._count(column)}
+                for name, column in (
+                    ("publisher", "publisher"),
+                    ("kind", "kind"),
+                    ("licence", "cite_licence"),
+                    ("dataset", "dataset"),
+                    ("edition", "edition"),
+                    ("year", "year"),
+                )
+            },
         }
+
+    def _count(self, column: str) -> list[tuple[Any, int]]:
+        return list(self.frame.group_by(column).len().sort(column).iter_rows())
 
 
 def region_ladder(region: str) -> list[tuple[str, str]]:

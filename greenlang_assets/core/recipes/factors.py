@@ -135,7 +135,7 @@ def _make_catalogue(world: World, partition: str | None, inputs: tuple[InputRef,
     counted = catalogue.stats()
     return Made(
         table_bytes(frame, key=FACTOR_KEY),
-        facts={"factors": frame.height, "published_values": counted["published_values"]},
+        facts={"factors": counted["total"], "published_values": counted["published_values"]},
         indexed=True,
         notes={"by publisher": counted["by_publisher"], "by licence": counted["by_licence"]},
     )

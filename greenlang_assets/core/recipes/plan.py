@@ -1,0 +1,120 @@
+"""The order of the main job, what of it is stale, and what stands when it is done.
+
+Belongs here: stages, the question "must this be made again?", the summary in figures.
+Does not belong here: making anything, or showing it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.recipes import factors, formulas, tenants, tie_out
+from greenlang_assets.core.recipes.base import Recipe, World, is_current, latest_input, load_table
+from greenlang_assets.core.recipes.tenants import partitions, periods
+
+__all__ = ["Stage", "partitions", "periods", "stages", "stale", "summary"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the main job: its title, the Dagster job that does it, its recipes in order."""
+
+    title: str
+    job: str
+    recipes: tuple[Recipe, ...]
+    partitioned: bool = False
+
+
+def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
+    """The stages in order; ``marts`` are declared by the dbt project."""
+    return (
+        Stage("Emission factors and formulas", "factors_and_formulas", (*factors.RECIPES, formulas.RECIPE)),
+        Stage(
+            "Tenants and their method",
+            "tenant_register",
+            (tenants.REGISTER, tenants.REPORTED_RECIPE, tenants.METHOD_RECIPE),
+        ),
+        Stage(
+            "Emission runs",
+            "emission_run",
+            (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE),
+            partitioned=True,
+        ),
+        Stage("Marts and tie-out", "marts_and_tie_out", (*marts, tie_out.RECIPE)),
+    )
+
+
+Step = tuple[tuple[str, ...], str | None]
+
+
+def stale(stage: Stage, world: World) -> list[Step]:
+    """What of a stage must be made: the assets of each partition whose record is not current."""
+    keys: tuple[str | None, ...] = partitions(world) if stage.partitioned else (None,)
+    steps = [(_stale_recipes(stage.recipes, world, key), key) for key in keys]
+    return [(assets, key) for assets, key in steps if assets]
+
+
+def _stale_recipes(recipes: tuple[Recipe, ...], world: World, partition: str | None) -> tuple[str, ...]:
+    found: list[str] = []
+    for recipe in recipes:
+        try:
+            inputs = recipe.inputs(world, partition)
+        except GreenlangError as error:
+            if error.code != "INPUT_NOT_MADE":
+                raise
+            found.append(recipe.asset)
+            continue
+        follows = any(reference.asset in found for reference in inputs)
+        if follows or not is_current(recipe, world, partition=partition):
+            found.append(recipe.asset)
+    return tuple(found)
+
+
+def summary(world: World) -> dict[str, Any]:
+    """What stands in the ledger now, in figures; every figure is a fact of a recorded entry."""
+    catalogue = _facts(world, "factors/catalogue")
+    library = _facts(world, "formulas/library")
+    compared = _facts(world, tie_out.ASSET)
+    emissions = [_facts(world, "tenants/emissions", key) for key in partitions(world)]
+    totals = [_facts(world, "tenants/totals", key) for key in partitions(world)]
+    largest = _largest_total(world)
+    return {
+        "factors": catalogue["factors"],
+        "published_values": catalogue["published_values"],
+        "equations": library["equations"],
+        "formulas": library["bindings"],
+        "tenants": _facts(world, "tenants/register")["tenants"],
+        "building_years": sum(facts["facilities"] for facts in totals),
+        "lines": sum(facts["lines"] for facts in emissions),
+        "rejected": sum(facts["rejected"] for facts in emissions),
+        "tco2e_location": sum(facts["co2e_location_mg"] for facts in emissions) / 10**9,
+        "tco2e_market": sum(facts["co2e_market_mg"] for facts in emissions) / 10**9,
+        "tie_out": compared,
+        "hashes": {
+            asset: latest_input(world, asset).content_sha256
+            for asset in ("factors/catalogue", "formulas/library", tie_out.ASSET)
+        },
+        "example": largest,
+    }
+
+
+def _facts(world: World, asset: str, partition: str | None = None) -> dict[str, Any]:
+    latest_input(world, asset, partition)  # says what to do when it was never made
+    link = world.ledger.latest(asset, partition)
+    return dict(link.entry.facts) if link else {}
+
+
+def _largest_total(world: World) -> dict[str, Any]:
+    """The building-year with the largest total: a hash worth walking back."""
+    frames = [load_table(world, latest_input(world, "tenants/totals", key)) for key in partitions(world)]
+    row = pl.concat(frames).sort("co2e_mg", "facility_id", descending=[True, False]).row(0, named=True)
+    return {
+        "facility": row["facility_name"],
+        "period": row["period"],
+        "tco2e": row["co2e_mg"] / 10**9,
+        "total_sha256": row["total_sha256"],
+    }
