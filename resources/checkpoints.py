@@ -11,6 +11,7 @@ found by the file; whoever loses the file still has the store.
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,9 +98,12 @@ class StoredCheckpoints:
         if known is not None and known.seq >= checkpoint.seq:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._folder / f".{checkpoint.chain}.{os.getpid()}"
-        temporary.write_bytes(checkpoint.to_bytes())
-        temporary.replace(self._folder / f"{checkpoint.chain}.json")
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".")
+        with os.fdopen(handle, "wb") as file:
+            file.write(checkpoint.to_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(self._folder / f"{checkpoint.chain}.json")
 
 
 def _key(chain: str, number: int) -> str:

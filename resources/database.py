@@ -23,6 +23,8 @@ APP_ROLE = "greenlang_app"
 DAGSTER_ROLE = "greenlang_dagster"
 
 _CONNECT_SECONDS = 10
+_SETUP_LOCK = 0x67726E6C73657475
+_HAS_DATABASE = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
 
 
 class Database:
@@ -155,25 +157,11 @@ def with_database(url: str, name: str) -> str:
 def _open_embedded(settings: Settings) -> Database:
     server = EmbeddedPostgres(settings.home)
     try:
-        with connect(server.address(user=SUPERUSER, database="postgres"), autocommit=True) as connection:
-            for role in (APP_ROLE, DAGSTER_ROLE):
-                _create_unless_there(
-                    connection,
-                    "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)",
-                    role,
-                    sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)),
-                )
-            _create_unless_there(
-                connection,
-                "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)",
-                DATABASE,
-                sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)),
-            )
         owner_url = server.address(user=SUPERUSER, database=DATABASE)
-        with connect(owner_url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(sql.Identifier(DAGSTER_ROLE))
-            )
+        with connect(server.address(user=SUPERUSER, database="postgres"), autocommit=True) as connection:
+            # Changes of roles and databases do not wait for each other by themselves.
+            connection.execute("SELECT pg_advisory_lock(%s)", [_SETUP_LOCK])
+            _set_up(connection, owner_url)
     except BaseException:
         server.close()
         raise
@@ -183,6 +171,21 @@ def _open_embedded(settings: Settings) -> Database:
         dagster_url=server.address(user=DAGSTER_ROLE, database=DATABASE, driver="psycopg2"),
         embedded=server,
     )
+
+
+def _set_up(connection: psycopg.Connection[Any], owner_url: str) -> None:
+    """Make what an embedded server lacks: two roles that can log in, the database, Dagster's schema."""
+    for role in (APP_ROLE, DAGSTER_ROLE):
+        name = sql.Identifier(role)
+        if not _value(connection, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", role):
+            connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+        if not _value(connection, "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", role):
+            connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(name))
+    if not _value(connection, _HAS_DATABASE, DATABASE):
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    with connect(owner_url, autocommit=True) as ours:
+        if not _value(ours, "SELECT has_schema_privilege(%s, 'public', 'CREATE')", DAGSTER_ROLE):
+            ours.execute(sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(sql.Identifier(DAGSTER_ROLE)))
 
 
 def _open_external(url: str) -> Database:
@@ -195,32 +198,13 @@ def _open_external(url: str) -> Database:
             raise
         try:
             with connect(with_database(url, "postgres"), autocommit=True) as connection:
-                _create_unless_there(
-                    connection,
-                    "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)",
-                    name,
-                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)),
-                )
+                connection.execute("SELECT pg_advisory_lock(%s)", [_SETUP_LOCK])
+                if not _value(connection, _HAS_DATABASE, name):
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         except (psycopg.Error, GreenlangError):
             raise error from None
     _, _, rest = url.partition("://")
     return Database(url=url, owner_url=url, dagster_url=f"postgresql+psycopg2://{rest}")
-
-
-def _create_unless_there(
-    connection: psycopg.Connection[Any], question: str, name: str, statement: sql.Composed
-) -> None:
-    if _value(connection, question, name):
-        return
-    try:
-        connection.execute(statement)
-    except (
-        psycopg.errors.DuplicateObject,
-        psycopg.errors.DuplicateDatabase,
-        psycopg.errors.UniqueViolation,
-    ):
-        # Another process made it between the question and the statement.
-        return
 
 
 def _value(connection: psycopg.Connection[Any], query: str, name: str) -> Any:

@@ -33,6 +33,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote
 
 from greenlang_assets.core.errors import GreenlangError
@@ -82,23 +84,22 @@ class EmbeddedPostgres:
     def __init__(self, home: Path) -> None:
         self._owner_pid = os.getpid()
         self._account = _account()
-        self.folder = _server_folder(home, self._account)
-        self.data = self.folder / "data"
-        self.log = self.folder / "run" / "postgres.log"
-        self._users = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
         self._closed = False
-        try:
-            with _locked(self.folder / "start.lock"):
-                # Shared first: from here on nobody else can find itself the last user.
+        with _server_folder(home, self._account) as self.folder:
+            self.data = self.folder / "data"
+            self.log = self.folder / "run" / "postgres.log"
+            # Shared first: from here on nobody else can find itself the last user.
+            self._users = _open_lock(self.folder / "users.lock")
+            try:
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 self._bin = _binaries(self._account)
                 if not (self.data / "PG_VERSION").exists():
                     self._create()
                 self._require_version()
                 self._ensure_running()
-        except BaseException:
-            os.close(self._users)
-            raise
+            except BaseException:
+                os.close(self._users)
+                raise
         atexit.register(self.close)
 
     def address(self, *, user: str, database: str, driver: str | None = None) -> str:
@@ -120,14 +121,25 @@ class EmbeddedPostgres:
         atexit.unregister(self.close)
         try:
             with _locked(self.folder / "start.lock"):
+                # Our own share counts no longer once it became exclusive.
                 try:
                     fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return
-                if _is_our_server(self.data):
-                    self._run("pg_ctl", f"-D {shlex.quote(str(self.data))} -m fast -w stop")
+                _stop(self.data, self._bin, self._account)
         finally:
             os.close(self._users)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def _create(self) -> None:
         """Make the data folder beside its place and move it there, so that it is whole or absent."""
@@ -216,6 +228,32 @@ class EmbeddedPostgres:
         _execute([str(self._bin / program), *shlex.split(arguments)], self._account)
 
 
+def remove(home: Path) -> bool:
+    """Delete the embedded database of an installation that is being removed.
+
+    Returns:
+        Whether it is gone; False while a process uses it.
+    """
+    account = _account()
+    with _server_folder(home, account) as folder:
+        users = _open_lock(folder / "users.lock")
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(users)
+        if _is_our_server(folder / "data"):  # left over after its users were killed
+            _stop(folder / "data", _binaries(account), account)
+        shutil.rmtree(folder)
+    return True
+
+
+def _stop(data: Path, binaries: Path, account: _Account) -> None:
+    if _is_our_server(data):
+        _execute([str(binaries / "pg_ctl"), "-D", str(data), "-m", "fast", "-w", "stop"], account)
+
+
 def _account() -> _Account:
     if os.geteuid() != 0:
         return _Account(os.geteuid(), os.getegid(), is_other=False)
@@ -252,17 +290,42 @@ def _make_system_user() -> None:
             )
 
 
-def _server_folder(home: Path, account: _Account) -> Path:
+@contextlib.contextmanager
+def _server_folder(home: Path, account: _Account) -> Iterator[Path]:
+    """The folder of an installation's server, while nobody else starts, stops or removes it."""
     if account.is_other:
-        name = sha256(os.fsencode(home.resolve())).hexdigest()[:16]
-        folder = ROOT_FOLDER / name
+        folder = ROOT_FOLDER / sha256(os.fsencode(home.resolve())).hexdigest()[:16]
         ROOT_FOLDER.mkdir(mode=0o755, exist_ok=True)
-        folder.mkdir(mode=0o711, exist_ok=True)
-        folder.chmod(0o711)  # whatever the umask: the system user passes through
-        return folder
-    folder = home.resolve() / "postgres"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    else:
+        folder = home.resolve() / "postgres"
+    while True:
+        folder.mkdir(mode=0o700, parents=not account.is_other, exist_ok=True)
+        if account.is_other:
+            folder.chmod(0o711)  # the system user passes through, and lists nothing
+        with contextlib.suppress(FileNotFoundError):  # removed since it was made
+            handle = _open_lock(folder / "start.lock")
+            break
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not _is_same_file(handle, folder / "start.lock"):
+            # Removed while we waited for it: begin anew.
+            with _server_folder(home, account) as folder:
+                yield folder
+            return
+        yield folder
+    finally:
+        os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _binaries(account: _Account) -> Path:
@@ -334,7 +397,7 @@ def _execute(command: Sequence[str], account: _Account | None) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = _open_lock(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
