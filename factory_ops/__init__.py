@@ -1,0 +1,1 @@
+"""Layer 3: from a pack specification to a certified agent."""
