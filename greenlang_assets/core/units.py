@@ -26,7 +26,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
@@ -42,6 +42,7 @@ from greenlang_assets.core.unit_symbols import (
 )
 
 _MAX_TEXT = 200
+_MAX_DEPTH = 4
 _QUALIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _BASIS_WORDS = re.compile(r"\s*[(,]?\s*\b(gross cv|net cv|gross|net|hhv|lhv|gcv|ncv)\b\s*\)?", re.IGNORECASE)
 _GAS_WORDS = re.compile(
@@ -173,7 +174,7 @@ def _symbol(symbol: str, qualifier: str) -> tuple[Fraction, Dimension]:
     return scale, tuple(sorted(powers.items()))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def parse_unit(text: str) -> Unit:
     """Reads a unit text, canonical or as people write it.
 
@@ -183,6 +184,11 @@ def parse_unit(text: str) -> Unit:
     Raises:
         GreenlangError: ``UNIT_UNKNOWN`` with the nearest symbols, ``UNIT_AMBIGUOUS``, ``UNIT_QUALIFIER``.
     """
+    return _product(_factors(text))
+
+
+def _factors(text: str) -> tuple[tuple[str, str, Fraction], ...]:
+    """The factors as written: kg/kg is still a mass over a mass here."""
     if len(text) > _MAX_TEXT:
         raise GreenlangError(
             "UNIT_UNKNOWN",
@@ -195,25 +201,29 @@ def parse_unit(text: str) -> Unit:
     clean = re.sub(r"[·⋅∙•‧]", ".", clean).replace("**", "^").replace("×", "*")
     whole = _alias(clean)
     if whole is not None:
-        return _product(((whole, "", Fraction(1)),)) if KIND[whole] != "currency" else _word(clean, text)
+        return ((whole, _qualifier(whole, "", text), Fraction(1)),)
     clean = re.sub(r"\bper\b", "/", clean, flags=re.IGNORECASE)
+    return _read_product(clean, text)
+
+
+def _read_product(clean: str, text: str, depth: int = 0) -> tuple[tuple[str, str, Fraction], ...]:
+    """Cuts at ``*`` and ``/`` outside parentheses; an operand in parentheses is a product of its own."""
+    operands, signs, start, level = [], [1], 0, 0
+    for position, character in enumerate(clean):
+        level += (character in "([") - (character in ")]")
+        if character in "*/" and level == 0:
+            operands.append(clean[start:position].strip())
+            signs.append(-1 if character == "/" else 1)
+            start = position + 1
+    operands.append(clean[start:].strip())
     factors: list[tuple[str, str, Fraction]] = []
-    for sign, part in _split(clean, text):
-        factors += [(name, mark, power * sign) for name, mark, power in _word(part, text).factors]
-    return _product(tuple(factors))
-
-
-def _split(clean: str, text: str) -> list[tuple[int, str]]:
-    """Cuts at ``*`` and ``/``; a denominator in parentheses counts as a whole."""
-    clean = re.sub(
-        r"/\s*\(([^()]*\*[^()]*)\)", lambda group: "/" + "/".join(group.group(1).split("*")), clean
-    )
-    # A rational exponent keeps its slash: m^(1/2).
-    parts = re.split(r"([*/])(?![^(]*\))(?![^\[]*\])", clean)
-    if any(not part.strip() for part in parts):
-        raise _unknown(text, text)
-    signs = [1, *(-1 if mark == "/" else 1 for mark in parts[1::2])]
-    return list(zip(signs, (part.strip() for part in parts[::2]), strict=True))
+    for sign, operand in zip(signs, operands, strict=True):
+        if not operand or depth > _MAX_DEPTH:
+            raise _unknown(operand, text)
+        grouped = operand.startswith("(") and operand.endswith(")")
+        inner = _read_product(operand[1:-1], text, depth + 1) if grouped else _word(operand, text).factors
+        factors += [(name, mark, power * sign) for name, mark, power in inner]
+    return tuple(factors)
 
 
 def _alias(word: str) -> str | None:
@@ -334,7 +344,7 @@ def _as_unit(unit: str | Unit) -> Unit:
     return unit if isinstance(unit, Unit) else parse_unit(unit)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def conversion(from_: str | Unit, to: str | Unit) -> Fraction:
     """The exact factor by which a number in ``from_`` is multiplied to be in ``to``.
 
@@ -434,7 +444,7 @@ def convert_temperature(value: Fraction | int, from_: str, to: str) -> Fraction:
     return (Fraction(value) * factor + offset - target_offset) / target_factor
 
 
-@cache
+@lru_cache(maxsize=4096)
 def qualify(unit_text: str, *, gas: str | None = None, calorific_basis: str | None = None) -> Unit:
     """A factor row's unit with what its row implies: the gas of the column, the basis of the energy.
 
@@ -445,11 +455,10 @@ def qualify(unit_text: str, *, gas: str | None = None, calorific_basis: str | No
     Raises:
         GreenlangError: ``UNIT_QUALIFIER`` where text and row contradict each other or no mass is there.
     """
-    unit = parse_unit(unit_text)
     gas = QUALIFIER_SPELLINGS.get(gas.lower(), gas) if gas else None
     factors: list[tuple[str, str, Fraction]] = []
     waiting = gas
-    for symbol, qualifier, power in unit.factors:
+    for symbol, qualifier, power in _factors(unit_text):
         implied = qualifier
         if KIND[symbol] == "mass" and waiting and power > 0:
             implied, waiting = waiting, None

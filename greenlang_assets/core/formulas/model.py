@@ -1,0 +1,277 @@
+"""An equation: what a formula family file says, as checked records.
+
+Belongs here: the shape of equations and family files, an equation's identity and plan.
+Does not belong here: bindings to factors (``binding``), reading files (``library``).
+
+The unit of an input or output may hold ``{unit}``: the equation then speaks of "per unit of activity",
+and each binding says which unit that is (``kg[CO2e]/{unit}`` becomes ``kg[CO2e]/kWh[gross]``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.formulas.ast import Program
+from greenlang_assets.core.formulas.dimensions import InputSymbol, Signature, check
+from greenlang_assets.core.formulas.parser import parse
+from greenlang_assets.core.formulas.plan import Plan
+from greenlang_assets.core.formulas.rounding import MAX_PRECISION, PRECISION
+from greenlang_assets.core.provenance.canonical import content_sha256
+from greenlang_assets.core.units import normalise_unit
+
+#: Stands for ``{unit}`` while an equation is checked by itself: a unit that nothing else mixes with.
+GENERIC_UNIT = "item"
+_PLACEHOLDER = "{unit}"
+
+_EXACT = Annotated[Decimal, BeforeValidator(lambda value: Decimal(str(value)))]
+_Symbol = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+_Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
+Domain = Literal["carbon", "energy", "water", "waste", "lca", "finance"]
+Role = Literal["activity", "factor", "gwp", "property", "parameter", "key"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FormulaCitation(_Record):
+    """Where the equation stands, and whether that very text was read.
+
+    ``text`` is ``official`` where the publisher's own text was opened, ``second-hand`` where only somebody's
+    rendering of it was.
+    """
+
+    publisher: str = Field(min_length=1)
+    document: str = Field(min_length=1)
+    locator: str = Field(min_length=1, description="equation number, paragraph, page")
+    text: Literal["official", "second-hand"]
+    read_in: str = Field(min_length=1, description="where the text was opened, in words")
+    licence: str = Field(min_length=1)
+    url: str | None = None
+    edition: str | None = None
+    note: str | None = None
+
+
+class FormulaInput(_Record):
+    """One input: a number in ``unit``, or for the role ``key`` one of the texts in ``keys``.
+
+    ``index`` gives the input one value for each member of that index; ``rows`` makes it a fixed table.
+    ``gas`` names the factor column or the GWP gas; ``combustion`` takes the GWP of burnt carbon.
+    """
+
+    symbol: _Symbol
+    unit: str = "1"
+    role: Role = "activity"
+    meaning: str | None = None
+    gas: str | None = None
+    combustion: bool = False
+    min: _EXACT | None = None
+    max: _EXACT | None = None
+    index: str | None = None
+    rows: dict[str, _EXACT] = Field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+
+
+class FormulaOutput(_Record):
+    """One published result and the decimals it is rounded to."""
+
+    symbol: _Symbol
+    unit: str
+    precision: int = Field(default=PRECISION, ge=0, le=MAX_PRECISION)
+    meaning: str | None = None
+
+
+def _vector_value(value: object) -> object:
+    return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+
+
+class Vector(_Record):
+    """One worked case: inputs, the outputs that the source states, and how close is close enough.
+
+    ``external`` marks results that somebody else published or worked out; others are our own arithmetic.
+    ``gwp_set`` fills the GWP inputs from the catalogue's table. Without ``tolerance`` (absolute, in the
+    unit of the output) the exact result must round to the stated number.
+    """
+
+    inputs: dict[str, Annotated[str | dict[str, _EXACT], BeforeValidator(_vector_value)]]
+    outputs: dict[str, _EXACT] = Field(min_length=1)
+    source: str = Field(min_length=1)
+    external: bool = False
+    gwp_set: Literal["AR4", "AR5", "AR6"] | None = None
+    tolerance: _EXACT | dict[str, _EXACT] | None = None
+
+    def allowed(self, output: FormulaOutput) -> Fraction:
+        """The largest difference from the stated number that still agrees with it."""
+        given = self.tolerance.get(output.symbol) if isinstance(self.tolerance, dict) else self.tolerance
+        return Fraction(given) if given is not None else Fraction(1, 2 * 10**output.precision)
+
+
+class Equation(_Record):
+    """A formula as its source states it: one expression, its symbols, its citation, its worked cases."""
+
+    id: _Id
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    title: str = Field(min_length=1)
+    family: str = ""
+    domain: Domain
+    citation: FormulaCitation
+    inputs: tuple[FormulaInput, ...] = Field(min_length=1)
+    outputs: tuple[FormulaOutput, ...] = Field(min_length=1)
+    indices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    expression: str
+    vectors: tuple[Vector, ...] = Field(min_length=1)
+    valid_from: str | None = Field(default=None, pattern=r"^\d{4}(-\d\d-\d\d)?$")
+    valid_to: str | None = Field(default=None, pattern=r"^\d{4}(-\d\d-\d\d)?$")
+    supersedes: str | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _outputs_of_vectors_exist(self) -> Equation:
+        known = {output.symbol for output in self.outputs}
+        strange = sorted({name for vector in self.vectors for name in vector.outputs} - known)
+        if strange:
+            raise ValueError(f"a vector states {strange[0]}, which is no output")
+        return self
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether the unit of activity is left to the bindings."""
+        units = [item.unit for item in self.inputs] + [item.unit for item in self.outputs]
+        return any(_PLACEHOLDER in unit for unit in units)
+
+    @cached_property
+    def program(self) -> Program:
+        """The expression as a syntax tree."""
+        try:
+            return parse(self.expression)
+        except GreenlangError as error:
+            error.where["formula"] = self.id
+            raise
+
+    def unit_of(self, item: FormulaInput | FormulaOutput, unit: str | None = None) -> str:
+        """The canonical unit of an input or output, ``{unit}`` filled in."""
+        return normalise_unit(item.unit.replace(_PLACEHOLDER, f"({unit or GENERIC_UNIT})"))
+
+    def signature(self, unit: str | None = None) -> Signature:
+        """What the dimension check needs to know."""
+        return Signature(
+            inputs=tuple(
+                InputSymbol(
+                    item.symbol,
+                    "" if item.role == "key" else self.unit_of(item, unit),
+                    item.role,
+                    item.index,
+                    tuple((key, Fraction(value)) for key, value in item.rows.items()),
+                    item.keys,
+                )
+                for item in self.inputs
+            ),
+            outputs=tuple((item.symbol, self.unit_of(item, unit)) for item in self.outputs),
+            indices=self.indices,
+        )
+
+    def plan_in(self, unit: str | None) -> Plan:
+        """The checked operations, for one unit of activity where the equation leaves it open."""
+        found = self._plans.get(unit)
+        if found is None:
+            try:
+                found = self._plans[unit] = check(self.program, self.signature(unit))
+            except GreenlangError as error:
+                error.where["formula"] = self.id
+                raise
+        return found
+
+    @cached_property
+    def _plans(self) -> dict[str | None, Plan]:
+        return {}
+
+    @property
+    def plan(self) -> Plan:
+        """The checked operations; of a generic equation, per ``item`` of activity."""
+        return self.plan_in(None)
+
+    @property
+    def constants(self) -> Mapping[str, Fraction]:
+        """An equation by itself fixes nothing."""
+        return {}
+
+    def record(self) -> dict[str, Any]:
+        """The equation as canonical content, for the library's table."""
+        return {
+            **self.content(),
+            "vectors": [vector.model_dump(exclude_none=True) for vector in self.vectors],
+        }
+
+    def content(self) -> dict[str, Any]:
+        """What the hash covers: all but the test vectors, which prove the formula and do not change it."""
+        plain = self.model_dump(exclude={"vectors", "expression"}, exclude_none=True)
+        for part in ("inputs", "outputs"):
+            plain[part] = [
+                {
+                    **item.model_dump(exclude_none=True),
+                    "unit": _canonical_unit(item.unit),
+                }
+                for item in getattr(self, part)
+            ]
+        return {**plain, "expression": self.program.canonical}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Identity of the content."""
+        return content_sha256(self.content())
+
+
+def _canonical_unit(unit: str) -> str:
+    """Canonical text, with ``{unit}`` kept where it stands."""
+    if _PLACEHOLDER not in unit:
+        return normalise_unit(unit)
+    return re.sub(
+        rf"\b{GENERIC_UNIT}\b", _PLACEHOLDER, normalise_unit(unit.replace(_PLACEHOLDER, GENERIC_UNIT))
+    )
+
+
+class BindingRule(_Record):
+    """Which factor rows an equation is bound to, and which of their columns feed which symbols.
+
+    ``factors`` maps columns of the factor table to a value or a list of values (null matches an empty
+    cell). ``roles`` maps symbols to columns; a row without a figure in one of them is not bound.
+    ``vectors`` holds the other inputs of each binding's test vector and ``gwp_set`` for GWP inputs;
+    ``expect`` maps outputs to columns that state the expected result for one unit of activity, within
+    ``tolerance`` where the publisher rounded.
+    """
+
+    equation: str
+    factors: dict[str, Any] = Field(min_length=1)
+    roles: dict[str, str] = Field(min_length=1)
+    vectors: dict[str, Any] = Field(min_length=1)
+    expect: dict[str, str] = Field(default_factory=dict)
+    tolerance: _EXACT | None = None
+
+
+class Gap(BaseModel):
+    """What is missing from the library, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    reason: str
+
+
+class Family(_Record):
+    """One file of the library."""
+
+    family: str | None = None
+    title: str | None = None
+    domain: Domain | None = None
+    note: str | None = None
+    equations: tuple[Equation, ...] = ()
+    bindings: tuple[BindingRule, ...] = ()
+    gaps: tuple[Gap, ...] = ()
