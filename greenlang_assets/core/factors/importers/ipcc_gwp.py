@@ -111,7 +111,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _number(text: str, path: Path, row: int, column: str) -> float:
-    if not re.fullmatch(r"\d+(\.\d+)?", text):
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         raise GreenlangError(
             "CELL_NOT_A_NUMBER",
             "a GWP is not a number",

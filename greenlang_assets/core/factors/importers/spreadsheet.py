@@ -27,7 +27,7 @@ MAX_UNPACKED_BYTES = 200_000_000
 #: XML of real workbooks packs to about a tenth; a bomb reaches a thousandth.
 MAX_PACKING_RATIO = 200
 
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 def column_letter(index: int) -> str:
@@ -80,6 +80,8 @@ class Sheet:
     file: str
     name: str
     rows: list[tuple[str | None, ...]]
+    #: The same cells as float64, to the last bit; the text of a cell has 15 digits, as Excel shows it.
+    numbers: list[tuple[float | None, ...]]
     first_column: int
     errors: dict[tuple[int, str], str]
 
@@ -126,7 +128,8 @@ class Sheet:
                 expected="digits with a decimal point",
                 hint="neither a decimal comma nor a note in the cell is guessed at" if cell else None,
             )
-        return float(cell)
+        exact = self.numbers[row - 1][column_index(column) - self.first_column]
+        return float(cell) if exact is None else exact
 
     def columns(self) -> list[str]:
         """Letters of the columns that hold anything."""
@@ -142,7 +145,7 @@ class Sheet:
             where["column"] = column
         return GreenlangError(code, message, where=where, **rest)
 
-    def expect(self, row: int, cells: Mapping[str, str | tuple[str, ...]], what: str) -> None:
+    def expect(self, row: int, cells: Mapping[str, str | tuple[str | None, ...]], what: str) -> None:
         """Refuse the sheet unless each named cell of ``row`` holds exactly that text (or one of those)."""
         for column, texts in cells.items():
             accepted = (texts,) if isinstance(texts, str) else texts
@@ -180,6 +183,7 @@ def open_sheet(path: Path, name: str) -> Sheet:
             )
         sheet = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
         batch, problems = sheet.to_arrow_with_errors()
+        exact = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="float").to_arrow()
         columns = sheet.available_columns()
     except fastexcel.FastExcelError as error:
         raise GreenlangError(
@@ -190,12 +194,15 @@ def open_sheet(path: Path, name: str) -> Sheet:
             where={"file": path.name, "sheet": name},
         ) from error
     first = columns[0].absolute_index if columns else 0
-    rows = list(zip(*(column.to_pylist() for column in batch.columns), strict=True)) if columns else []
+    rows, numbers = (
+        list(zip(*(column.to_pylist() for column in cells.columns), strict=True)) if columns else []
+        for cells in (batch, exact)
+    )
     errors = {}
     for problem in problems.errors if problems else ():
         row, offset = problem.position
         errors[row + 1, column_letter(first + offset)] = problem.detail
-    return Sheet(path.name, name, rows, first, errors)
+    return Sheet(path.name, name, rows, numbers, first, errors)
 
 
 def _refuse_bombs(path: Path) -> None:

@@ -67,6 +67,14 @@ def read(path: Path, acronyms: Mapping[str, str]) -> ImportResult:
         sha256=file_sha256(path),
         url="https://ghgprotocol.org/calculation-tools-and-guidance",
     )
+    if sheet.columns() != ["B", "C", "D", "E"]:
+        raise sheet.refuse(
+            "LAYOUT_UNKNOWN",
+            "the sheet has other columns than name, CO2, CH4 and N2O",
+            1,
+            found=", ".join(sheet.columns()),
+            expected="B, C, D, E",
+        )
     rows: list[dict[str, Any]] = []
     editions: list[str] = []
     row = 1

@@ -263,7 +263,7 @@ class _Hub(HubSheet):
         for row in self.body(6):
             acronym, name = self.label(row, "C", "acronym"), self.label(row, "D", "subregion name")
             region = "US" if acronym == "US Average" else f"US-EGRID-{acronym}"
-            loss = self.sheet.text(row, "K") if self.edition == "2025" else None
+            loss = self.sheet.text(row, "K")
             for kind, columns in (("Total Output", "EFG"), ("Non-Baseload", "HIJ")):
                 gases = self._gases(row, columns, "MWh")
                 gases |= {unit: "lb/MWh" for unit in gases if unit.endswith("_unit")}

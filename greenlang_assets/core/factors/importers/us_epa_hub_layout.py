@@ -38,7 +38,7 @@ _PER_MILE = ("CH4 Factor (g CH4 / vehicle-mile)", "N2O Factor (g N2O / vehicle-m
 _LB_PER_MWH = ("(lb CO2 / MWh)", "(lb CH4 / MWh)", "(lb N2O / MWh)")
 
 #: Header cells by table, by rows below the title.
-HEADERS: Mapping[int, Mapping[int, Mapping[str, str | tuple[str, ...]]]] = {
+HEADERS: Mapping[int, Mapping[int, Mapping[str, str | tuple[str | None, ...]]]] = {
     1: {
         2: {"C": "Fuel Type", "D": "Heat Content (HHV)", **dict(zip("EFGHIJ", _FACTORS * 2, strict=True))},
     },
@@ -61,6 +61,8 @@ HEADERS: Mapping[int, Mapping[int, Mapping[str, str | tuple[str, ...]]]] = {
             "C": "eGRID Subregion Acronym",
             "D": "eGRID Subregion Name",
             **dict(zip("EFGHIJ", _FACTORS * 2, strict=True)),
+            # Since 2025.
+            "K": (None, "Grid Gross Loss (%)"),
         },
         4: dict(zip("EFGHIJ", _LB_PER_MWH * 2, strict=True)),
     },

@@ -100,12 +100,23 @@ class HubSheet:
         header = HEADERS[number]
         for offset, titles in header.items():
             self.sheet.expect(first + offset, titles, f"the header of Table {number}")
+        known = {"B", "C"}.union(*header.values())
         ended = False
         for row in range(first + max(header) + 1, last + 1):
             cells = {column: self.sheet.text(row, column) for column in self.sheet.columns()}
             if not any(cells.values()):
                 continue
             ended = ended or (cells["C"] or "").startswith(NOTE_STARTS) or cells["B"] is not None
+            stray = next((column for column, cell in cells.items() if cell and column not in known), None)
+            if stray is not None:
+                raise self.sheet.refuse(
+                    "LAYOUT_UNKNOWN",
+                    f"Table {number} has a column that this importer does not know",
+                    row,
+                    stray,
+                    found=cells[stray],
+                    expected=f"nothing beside the columns {', '.join(sorted(known))}",
+                )
             if not ended:
                 self.rows_read += 1
                 yield row
