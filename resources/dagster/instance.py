@@ -1,8 +1,7 @@
 """Dagster's instance on our database, and runs in this process.
 
-Belongs here: DAGSTER_HOME, the environment that Dagster's own configuration reads, materialising from
-outside Dagster's UI.
-Does not belong here: what is materialised.
+Belongs here: materialising from outside Dagster's UI.
+Does not belong here: what is materialised; where Dagster keeps its state (``resources.dagster_home``).
 """
 
 from __future__ import annotations
@@ -10,43 +9,35 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import dagster as dg
 
-from greenlang_assets.core.data_root import PROJECT_ROOT
 from greenlang_assets.core.errors import GreenlangError
 
 
-def prepare(home: Path, *, dagster_url: str) -> dict[str, str]:
-    """Make DAGSTER_HOME and return the environment in which Dagster's processes run.
+@contextmanager
+def open_instance(environment: Mapping[str, str]) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of this installation.
 
     Args:
-        home: state folder; Dagster's lies in ``dagster/`` below it.
-        dagster_url: SQLAlchemy address of the database, its driver named.
+        environment: what :func:`resources.dagster_home.prepare` returned.
     """
-    folder = home / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dagster.yaml").write_bytes((PROJECT_ROOT / "dagster.yaml").read_bytes())
-    return {
-        "DAGSTER_HOME": str(folder),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-        "GREENLANG_HOME": str(home),
-        "GREENLANG_DAGSTER_DATABASE_URL": dagster_url,
-    }
+    os.environ.update(environment)
+    # Progress is ours to show; Dagster's event stream stays in its log, where the UI shows it.
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="dagster")
+    with dg.DagsterInstance.get() as instance:
+        yield instance
 
 
 class Runner:
     """Runs of our assets in this process, recorded in the same instance that Dagster's UI shows."""
 
-    def __init__(self, definitions: dg.Definitions, environment: dict[str, str]) -> None:
-        os.environ.update(environment)
-        # Progress is ours to show; Dagster's event stream stays in its log, where the UI shows it.
-        logging.getLogger("dagster").setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", module="dagster")
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
         self._definitions = definitions
-        self._instance = dg.DagsterInstance.get()
+        self._instance = instance
 
     def add_periods(self, dimension: str, periods: Iterable[str]) -> None:
         """Make dynamic partitions known; those that are known already stay."""
@@ -85,7 +76,3 @@ class Runner:
             found=words[:2000] or "a failure without a step",
             hint="`glac up` shows the run with every event; nothing of the failed step was recorded",
         )
-
-    def close(self) -> None:
-        """Let go of the instance."""
-        self._instance.dispose()

@@ -1,0 +1,120 @@
+"""``glac emissions``: a batch emission run over a table of activity.
+
+Belongs here: reading the two tables, showing the outcome, writing the lines.
+Does not belong here: the calculation (``core.calculation.batch``); recorded runs of tenants are Dagster's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from registry_ops.cli.output import console, print_json, print_table
+
+if TYPE_CHECKING:
+    from greenlang_assets.core.calculation.batch import BatchResult
+
+app = typer.Typer(help="Batch emission runs.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Keep ``run`` a word of its own, beside the commands to come."""
+
+
+@app.command()
+def run(
+    activity: Annotated[
+        Path, typer.Argument(help="Activity table, CSV or Parquet (contract: docs/tenants.md).")
+    ],
+    method: Annotated[
+        Path, typer.Option(help="Method table: data year and activity to edition and GWP set.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for lines.csv, totals.csv and rejected.csv.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON document.")] = False,
+) -> int:
+    """Calculate every row of an activity table; rows without a factor are listed with their reason."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        console=console(stderr=True), transient=True,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("reading the tables", total=None)
+        result = _calculate(activity, method, lambda what: progress.update(task, description=what))
+    if out is not None:
+        _write(result, out)
+    if as_json:
+        print_json(_outcome(result))
+    else:
+        _print(result, out)
+    return 0 if result.rejected.is_empty() else 1
+
+
+def _calculate(activity: Path, method: Path, say: Any) -> BatchResult:
+    from greenlang_assets.core.calculation.batch import calculate_batch
+    from greenlang_assets.core.calculation.engine import CalculationEngine
+    from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, check
+    from greenlang_assets.core.tenants.dataset import load_method
+    from greenlang_assets.core.tenants.files import read_table_file
+
+    rows = check(read_table_file(activity, ACTIVITY), ACTIVITY)
+    how = check(load_method(method), METHOD)
+    say("loading factors and formulas")
+    engine = CalculationEngine.shipped()
+    say(f"calculating {rows.height:,} rows")
+    return calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
+
+
+def _outcome(result: BatchResult) -> dict[str, Any]:
+    by_tenant = result.totals.group_by("tenant", "period").agg(
+        **{name: _sum(name) for name in ("lines", "co2e_mg", "co2e_market_mg")}
+    )
+    return {
+        "lines": result.lines.height,
+        "rejected": result.rejected.to_dicts(),
+        "totals": by_tenant.sort("tenant", "period").to_dicts(),
+    }
+
+
+def _sum(name: str) -> Any:
+    import polars as pl
+
+    return pl.col(name).sum()
+
+
+def _print(result: BatchResult, out: Path | None) -> None:
+    outcome = _outcome(result)
+    print_table(
+        f"{outcome['lines']:,} lines calculated, {len(outcome['rejected']):,} rejected",
+        ["tenant", "period", "lines", "location-based, kg CO2e", "market-based, kg CO2e"],
+        [
+            (row["tenant"], row["period"], row["lines"], f"{row['co2e_mg'] / 10**6:,.3f}",
+             f"{row['co2e_market_mg'] / 10**6:,.3f}")
+            for row in outcome["totals"]
+        ],
+        numeric=["lines", "location-based, kg CO2e", "market-based, kg CO2e"],
+    )  # fmt: skip
+    if outcome["rejected"]:
+        print_table(
+            "rejected",
+            ["activity", "code", "found", "expected", "hint"],
+            [tuple(row[name] for name in ("activity_id", "code", "found", "expected", "hint"))
+             for row in outcome["rejected"][:50]],
+            folded=["activity", "found", "expected", "hint"],
+        )  # fmt: skip
+    if out is not None:
+        console().print(f"written: {out}/lines.csv, totals.csv, rejected.csv")
+
+
+def _write(result: BatchResult, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("lines", "totals", "rejected"):
+        frame = getattr(result, name)
+        unfinished = out / f".{name}.csv"
+        frame.write_csv(unfinished)
+        unfinished.replace(out / f"{name}.csv")

@@ -1,0 +1,196 @@
+"""``glac run``, ``glac up``, ``glac clean``: the whole platform from one command.
+
+Belongs here: progress, the summary, starting and stopping processes.
+Does not belong here: what is made (``greenlang_assets``) or in which order (``core.recipes.plan``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from registry_ops.cli.output import console, print_json
+
+if TYPE_CHECKING:
+    from resources.platform import Platform
+
+AsJson = Annotated[bool, typer.Option("--json", help="The summary as one JSON document.")]
+
+
+class _Stages:
+    """Progress, one line a stage: what is done, how far, how long."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = console(stderr=quiet)
+        self.started = time.monotonic()
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
+        """A stage of ``total`` steps; call the yielded function after each."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        began = time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"{name} …")
+        with Progress(
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[at]}", style="dim"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        ) as progress:
+            task = progress.add_task(name, total=max(total, 1), at="")
+
+            def step(at: str) -> None:
+                progress.update(task, advance=1, at=at)
+
+            yield step
+        done = f"{total} made" if total else "up to date"
+        self._console.print(f"{name:<34} {done:<12} {time.monotonic() - began:6.1f} s")
+
+
+def run(as_json: AsJson = False) -> int:
+    """Do the main job: factors, formulas, tenants, marts, verified provenance. Idle where nothing changed."""
+    from resources.platform import open_platform
+    from resources.settings import Settings
+
+    stages = _Stages(quiet=as_json)
+    with stages.stage("Database", 0):
+        platform = open_platform(Settings.from_env())
+    with platform:
+        summary = _run(platform, stages)
+    if as_json:
+        print_json(summary)
+    else:
+        _print_summary(summary)
+    return 0 if summary["provenance"]["findings"] == [] else 1
+
+
+def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
+    from resources.world import world_of
+
+    with stages.stage("Definitions", 0):
+        from greenlang_assets.core.data_root import DBT_ROOT
+        from greenlang_assets.core.recipes import plan
+        from greenlang_assets.core.recipes.marts import mart_recipe
+        from greenlang_assets.definitions import defs
+        from resources.dagster.instance import Runner, open_instance
+        from resources.dagster.verification import verify
+        from resources.dagster_home import prepare
+        from resources.dbt_project import read_marts
+
+        world = world_of(platform)
+    made = 0
+    marts = tuple(mart_recipe(mart.name, mart.key) for mart in read_marts(DBT_ROOT))
+    with open_instance(
+        prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
+    ) as instance:
+        runner = Runner(defs, instance)
+        runner.add_periods("period", plan.periods(world))
+        for stage in plan.stages(marts):
+            steps = plan.stale(stage, world)
+            with stages.stage(stage.title, len(steps)) as step:
+                for assets, partition in steps:
+                    runner.materialise(stage.job, assets=assets, partition=partition)
+                    made += len(assets)
+                    step(partition or "")
+        with stages.stage("Provenance verified", 0):
+            verification = verify(platform, instance)
+    return {
+        **plan.summary(world),
+        "materialisations": made,
+        "provenance": {
+            "entries": verification.chain.entries,
+            "head": verification.chain.head,
+            "sealed": verification.chain.sealed,
+            "events": verification.events,
+            "findings": [finding.as_dict() for finding in verification.findings],
+        },
+        "seconds": round(time.monotonic() - stages.started, 1),
+        "home": str(platform.settings.home),
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    tie_out, proof, example = summary["tie_out"], summary["provenance"], summary["example"]
+    findings = proof["findings"]
+    table = Table(
+        title="What stands now", title_justify="left", title_style="bold", box=box.SIMPLE, show_header=False
+    )
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in (
+        ("emission factors", f"{summary['factors']:,} ({summary['published_values']:,} published values)"),
+        ("formulas", f"{summary['formulas']:,} from {summary['equations']:,} equations"),
+        ("tenants", f"{summary['tenants']:,} with {summary['building_years']:,} building-years calculated"),
+        ("emissions", f"{summary['tco2e_location']:,.0f} t CO2e location-based, "
+                      f"{summary['tco2e_market']:,.0f} t market-based"),
+        ("activity rows", f"{summary['lines']:,} calculated, {summary['rejected']:,} rejected with reasons"),
+        ("ties out with the city", f"{tie_out['within_1_percent']:,} of {tie_out['compared']:,} "
+                                   f"({tie_out['share_percent']} %) within 1 %"),
+        ("compared are", tie_out["predicate"]),
+        ("provenance", "verified" if not findings else f"{len(findings)} findings"),
+        ("", f"{proof['entries']:,} ledger entries, {proof['events']:,} Dagster events compared"),
+        *((asset, digest) for asset, digest in summary["hashes"].items()),
+        ("made in this run", f"{summary['materialisations']:,} materialisations in {summary['seconds']} s"),
+        ("kept in", summary["home"]),
+    ):  # fmt: skip
+        table.add_row(name, value)
+    out = console()
+    out.print(table)
+    for finding in findings[:10]:
+        out.print(f"[bold red]{finding['code']}[/]  {finding['message']}")
+    out.print("[bold]Try next[/]")
+    out.print(f"  .venv/bin/glac provenance show {example['total_sha256']}")
+    out.print(
+        f"      {example['facility']}, {example['period']}: {example['tco2e']:,.1f} t CO2e, "
+        "down to the publisher's row"
+    )
+    out.print("  .venv/bin/glac factors lookup natural-gas --region US --year 2024 --unit mmBtu")
+    out.print("  make up      Dagster's UI: the same assets, their lineage, tables and plots")
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
+) -> int:
+    """Bring Dagster's UI, its daemon and the database up together; Ctrl-C takes them down."""
+    from greenlang_assets.core.data_root import PROJECT_ROOT
+    from registry_ops.cli.services import Service, keep_running
+    from resources.dagster_home import prepare
+    from resources.platform import open_platform
+    from resources.settings import Settings
+
+    with open_platform(Settings.from_env()) as platform:
+        environment = prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
+        log = platform.settings.home / "logs" / "dagster.log"
+        service = Service(
+            name="Dagster",
+            module="dagster",
+            arguments=("dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)),
+            environment=environment,
+            ready_url=f"http://{host}:{port}/server_info",
+            log=log,
+        )
+        return keep_running((service,), address=f"http://{host}:{port}")
+
+
+def clean() -> int:
+    """Stop the embedded database and remove its state. What is in an external database or S3 stays."""
+    from registry_ops.cli.services import remove_state
+    from resources.settings import Settings
+
+    settings = Settings.from_env()
+    for path in remove_state(settings):
+        console().print(f"removed {path}")
+    return 0
