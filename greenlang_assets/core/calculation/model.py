@@ -1,6 +1,6 @@
 """What a calculation takes and gives: context, result, validation, and the body that is hashed.
 
-Belongs here: frozen records and the one function that forms a hashed body.
+Belongs here: frozen records.
 Does not belong here: arithmetic (``quantities``), look-ups and formulas (``engine``).
 
 The hashed body holds formula, factors, GWP set, inputs with their units, precision and outputs. Times, run
@@ -71,8 +71,8 @@ class CitedFigure(_Frozen):
 
     Args:
         symbol: the formula's symbol for it.
-        kind: ``factor`` or ``gwp``.
-        source_id: factor id, or GWP set and gas.
+        kind: ``factor``, ``gwp`` or the fuel ``property`` that a conversion went through.
+        source_id: id of the factor or property, or GWP set and gas.
         published: the figure as its publisher prints it, with the publisher's unit.
         value: the figure in the formula's unit.
         unit: the formula's unit.
@@ -80,7 +80,7 @@ class CitedFigure(_Frozen):
     """
 
     symbol: str
-    kind: Literal["factor", "gwp"]
+    kind: Literal["factor", "gwp", "property"]
     source_id: str
     published: str
     value: float
@@ -93,7 +93,11 @@ class CalculationResult(_Frozen):
 
     Args:
         formula_id: equation or binding that was calculated.
+        inputs: numbers, as given and as the formula took them.
+        keys: inputs that name a case of the formula.
         outputs: every output of the formula, each gas by itself; CO2e and biogenic CO2 never share one.
+        figures: every figure that the caller did not give, with its citation.
+        properties: id → SHA-256 of the fuel properties that conversions went through.
         provenance_hash: SHA-256 of :attr:`body`.
     """
 
@@ -107,8 +111,10 @@ class CalculationResult(_Frozen):
     gwp_set: GwpSet | None = None
     gwp_sha256: str | None = None
     inputs: tuple[ConvertedInput, ...]
+    keys: Mapping[str, str] = Field(default_factory=dict)
     outputs: tuple[PublishedQuantity, ...]
     figures: tuple[CitedFigure, ...] = ()
+    properties: Mapping[str, str] = Field(default_factory=dict)
     matched_level: str = "exact"
     year_distance: int = 0
     provenance_hash: str = ""
@@ -120,51 +126,19 @@ class CalculationResult(_Frozen):
     @property
     def body(self) -> dict[str, Any]:
         """The hashed body, of which :attr:`provenance_hash` is the SHA-256."""
-        return hashed_body(
-            formula=(self.formula_id, self.formula_sha256),
-            factors=[(self.factor_id, self.factor_sha256)] if self.factor_id and self.factor_sha256 else [],
-            gwp=(self.gwp_set, self.gwp_sha256) if self.gwp_set and self.gwp_sha256 else None,
-            inputs={
-                item.symbol: (item.given, item.given_unit, item.quantity, item.unit) for item in self.inputs
-            },
-            outputs={item.symbol: (item.scaled, item.precision, item.unit) for item in self.outputs},
-        )
+        return {
+            "formula": {"id": self.formula_id, "sha256": self.formula_sha256},
+            "factor": {"id": self.factor_id, "sha256": self.factor_sha256},
+            "gwp": {"set": self.gwp_set, "sha256": self.gwp_sha256},
+            "inputs": [item.model_dump() for item in sorted(self.inputs, key=lambda item: item.symbol)],
+            "keys": self.keys,
+            "outputs": [item.model_dump() for item in sorted(self.outputs, key=lambda item: item.symbol)],
+            "properties": self.properties,
+        }
 
     def sealed(self) -> CalculationResult:
         """The same result with its provenance hash."""
         return self.model_copy(update={"provenance_hash": content_sha256(self.body)})
-
-
-def hashed_body(
-    *,
-    formula: tuple[str, str],
-    factors: list[tuple[str, str]],
-    gwp: tuple[str, str] | None,
-    inputs: Mapping[str, tuple[float, str, float, str]],
-    outputs: Mapping[str, tuple[int, int, str]],
-) -> dict[str, Any]:
-    """The body of a calculation, in the one form in which it is hashed.
-
-    Args:
-        formula: id and SHA-256.
-        factors: id and SHA-256 of each.
-        gwp: set and SHA-256 of the values taken from it.
-        inputs: symbol → given, given unit, converted, unit of the formula.
-        outputs: symbol → scaled integer, decimals, unit.
-    """
-    return {
-        "factors": [{"id": name, "sha256": digest} for name, digest in sorted(factors)],
-        "formula": {"id": formula[0], "sha256": formula[1]},
-        "gwp": None if gwp is None else {"set": gwp[0], "sha256": gwp[1]},
-        "inputs": {
-            symbol: {"given": given, "given_unit": given_unit, "quantity": quantity, "unit": unit}
-            for symbol, (given, given_unit, quantity, unit) in inputs.items()
-        },
-        "outputs": {
-            symbol: {"precision": precision, "scaled": scaled, "unit": unit}
-            for symbol, (scaled, precision, unit) in outputs.items()
-        },
-    }
 
 
 class FormulaFault(_Frozen):

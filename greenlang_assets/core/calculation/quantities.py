@@ -1,21 +1,105 @@
-"""Numbers in and out of a calculation: an input in the formula's unit, an output as a scaled integer.
+"""Numbers on their way into a calculation: a number or a text with a unit, in the formula's own unit.
 
-Belongs here: the only two places where a number is read or rounded for publication.
-Does not belong here: frames; ``batch`` does the same float64 operations in the same order on columns.
+Belongs here: reading, converting and bounding one input; the operations of a conversion.
+Does not belong here: frames (``batch`` applies the same float64 operations to columns), rounding a result
+(``core.formulas.rounding``).
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
 
 from greenlang_assets.core.calculation.model import ConvertedInput
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.units import conversion, normalise_unit
+from greenlang_assets.core.factors.model import FuelProperty
+from greenlang_assets.core.units import Unit, conversion, normalise_unit, qualify
 
-INT64_MAX = 2**63 - 1
 _QUANTITY = re.compile(r"\s*(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?)\s*(?P<unit>\S.*)?")
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Two units' exact ratio as one float64 operation: a division by 1000 is exact where 0.001 is not."""
+
+    divides: bool
+    number: float
+
+    def apply(self, number: float) -> float:
+        """The number in the other unit."""
+        return number / self.number if self.divides else number * self.number
+
+    def expression(self, column: pl.Expr) -> pl.Expr:
+        """The same operation on a column."""
+        factor = pl.lit(self.number, dtype=pl.Float64)
+        return column / factor if self.divides else column * factor
+
+
+@cache
+def ratio(from_unit: str, to_unit: str) -> Ratio:
+    """The operation that brings a number in ``from_unit`` to ``to_unit``.
+
+    Raises:
+        GreenlangError: those of :func:`core.units.conversion`.
+    """
+    exact = conversion(from_unit, to_unit)
+    if exact.numerator == 1 and exact.denominator < 2**53:
+        return Ratio(True, float(exact.denominator))
+    return Ratio(False, float(exact))
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a quantity gets from its unit to the formula's: ratios in order, perhaps through a property.
+
+    Args:
+        steps: float64 operations, in order.
+        fuel_property: the published property among them, which the result cites; usually none.
+    """
+
+    steps: tuple[Ratio, ...]
+    fuel_property: FuelProperty | None = None
+
+    def apply(self, number: float) -> float:
+        """The number in the formula's unit."""
+        for step in self.steps:
+            number = step.apply(number)
+        return number
+
+    def expression(self, column: pl.Expr) -> pl.Expr:
+        """The same operations on a column."""
+        for step in self.steps:
+            column = step.expression(column)
+        return column
+
+
+def direct(from_unit: str, to_unit: str) -> Route:
+    """The route between two units of one dimension.
+
+    Raises:
+        GreenlangError: ``UNIT_UNKNOWN``, ``UNIT_MISMATCH`` and others of :mod:`core.units`.
+    """
+    return Route((ratio(from_unit, to_unit),))
+
+
+def through(fuel_property: FuelProperty, from_unit: str, to_unit: str) -> Route:
+    """The route through a fuel's published property, e.g. gallons through mmBtu per gallon to mmBtu.
+
+    Raises:
+        GreenlangError: ``UNIT_MISMATCH`` where the property does not lead from one unit to the other.
+    """
+    unit = qualify(fuel_property.unit, calorific_basis=fuel_property.calorific_basis)
+    fuel = Unit(tuple((name, mark, -power) for name, mark, power in unit.factors if power < 0))
+    content = Unit(tuple(factor for factor in unit.factors if factor[2] > 0))
+    return Route(
+        (ratio(from_unit, fuel.text), Ratio(False, fuel_property.value), ratio(content.text, to_unit)),
+        fuel_property,
+    )
 
 
 @dataclass(frozen=True)
@@ -27,35 +111,62 @@ class Bounds:
     minimum: float | None = None
     maximum: float | None = None
 
+    def check(self, quantity: float) -> None:
+        """Refuses a quantity outside the interval.
 
-def read_input(given: object, bounds: Bounds) -> ConvertedInput:
-    """One input in the formula's unit.
+        Raises:
+            GreenlangError: ``INPUT_OUT_OF_BOUNDS``.
+        """
+        low, high = self.minimum, self.maximum
+        if (low is not None and quantity < low) or (high is not None and quantity > high):
+            raise GreenlangError(
+                "INPUT_OUT_OF_BOUNDS",
+                f"input {self.symbol} is outside what the formula is made for",
+                found=f"{quantity!r} {self.unit}",
+                expected=f"{self.text} {self.unit}",
+                where={"input": self.symbol},
+            )
+
+    @property
+    def text(self) -> str:
+        """The interval in words."""
+        limits = [f"at least {self.minimum:g}"] if self.minimum is not None else []
+        limits += [f"at most {self.maximum:g}"] if self.maximum is not None else []
+        return " and ".join(limits)
+
+
+def read_input(
+    given: object, bounds: Bounds, route: Callable[[str, str], Route] = direct
+) -> tuple[ConvertedInput, Route]:
+    """One input in the formula's unit, and how it got there.
 
     Args:
         given: a number, which is in the formula's unit, or text with a unit, e.g. ``1000 kWh[gross]``,
-            which is converted by the exact ratio of the two units in one float64 operation.
+            which is converted by exact ratios, each in one float64 operation.
         bounds: the formula's declaration of this input.
+        route: how to get from one unit to the other.
 
     Raises:
         GreenlangError: ``INPUT_NOT_A_NUMBER``, ``INPUT_NOT_FINITE``, ``INPUT_OUT_OF_BOUNDS``, and those of
-            :func:`core.units.conversion` (``UNIT_UNKNOWN``, ``UNIT_MISMATCH`` …).
+            :mod:`core.units` (``UNIT_UNKNOWN``, ``UNIT_MISMATCH`` …).
     """
     unit = bounds.unit
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
+    if isinstance(given, str):
+        read = _QUANTITY.fullmatch(given)
+        if read is None:
+            raise _not_a_number(given, bounds)
+        number = float(read["number"])
+        if read["unit"] is not None:
+            unit = normalise_unit(read["unit"])
+    elif isinstance(given, bool) or not isinstance(given, int | float):
         raise _not_a_number(given, bounds)
-    try:
-        if isinstance(given, str):
-            read = _QUANTITY.fullmatch(given)
-            if read is None:
-                raise _not_a_number(given, bounds)
-            number = float(read["number"])
-            if read["unit"] is not None:
-                unit = normalise_unit(read["unit"])
-        else:
+    else:
+        try:
             number = float(given)
-    except OverflowError:
-        number = math.inf
-    quantity = Ratio.between(unit, bounds.unit).apply(number)
+        except OverflowError:
+            number = math.inf
+    way = route(unit, bounds.unit)
+    quantity = way.apply(number)
     if not math.isfinite(quantity):
         raise GreenlangError(
             "INPUT_NOT_FINITE",
@@ -64,53 +175,11 @@ def read_input(given: object, bounds: Bounds) -> ConvertedInput:
             expected="a finite number",
             where={"input": bounds.symbol},
         )
-    check_bounds(quantity, bounds)
-    return ConvertedInput(
+    bounds.check(quantity)
+    converted = ConvertedInput(
         symbol=bounds.symbol, given=number, given_unit=unit, quantity=quantity, unit=bounds.unit
     )
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Two units' exact ratio as one float64 operation: a division by 1000 is exact where 0.001 is not."""
-
-    divides: bool
-    number: float
-
-    @classmethod
-    def between(cls, from_unit: str, to_unit: str) -> Ratio:
-        """The operation that brings a number in ``from_unit`` to ``to_unit``.
-
-        Raises:
-            GreenlangError: those of :func:`core.units.conversion`.
-        """
-        exact = conversion(from_unit, to_unit)
-        if exact.numerator == 1 and exact.denominator < 2**53:
-            return cls(True, float(exact.denominator))
-        return cls(False, float(exact))
-
-    def apply(self, number: float) -> float:
-        """The number in the other unit."""
-        return number / self.number if self.divides else number * self.number
-
-
-def check_bounds(quantity: float, bounds: Bounds) -> None:
-    """Refuses a quantity outside its closed interval.
-
-    Raises:
-        GreenlangError: ``INPUT_OUT_OF_BOUNDS``.
-    """
-    low, high = bounds.minimum, bounds.maximum
-    if (low is not None and quantity < low) or (high is not None and quantity > high):
-        limits = [f"at least {low:g}"] if low is not None else []
-        limits += [f"at most {high:g}"] if high is not None else []
-        raise GreenlangError(
-            "INPUT_OUT_OF_BOUNDS",
-            f"input {bounds.symbol} is outside what the formula is made for",
-            found=f"{quantity!r} {bounds.unit}",
-            expected=f"{' and '.join(limits)} {bounds.unit}",
-            where={"input": bounds.symbol},
-        )
+    return converted, way
 
 
 def _not_a_number(given: object, bounds: Bounds) -> GreenlangError:
@@ -121,30 +190,3 @@ def _not_a_number(given: object, bounds: Bounds) -> GreenlangError:
         expected=f"a number of {bounds.unit}, or text such as '12.5 {bounds.unit}'",
         where={"input": bounds.symbol},
     )
-
-
-def publish(value: float, precision: int, symbol: str) -> int:
-    """A float64 as a scaled integer: multiplied by ten to the precision, rounded once, half to even.
-
-    Raises:
-        GreenlangError: ``RESULT_NOT_FINITE``, ``RESULT_OVERFLOW`` (beyond a signed 64-bit integer).
-    """
-    product = value * 10.0**precision
-    if not math.isfinite(product):
-        raise GreenlangError(
-            "RESULT_NOT_FINITE",
-            f"output {symbol} is infinite or not a number",
-            found=value,
-            expected="a finite number",
-            where={"output": symbol},
-        )
-    scaled = round(product)
-    if abs(scaled) > INT64_MAX:
-        raise GreenlangError(
-            "RESULT_OVERFLOW",
-            f"output {symbol} is too large to be published with {precision} decimals",
-            found=value,
-            expected=f"at most {INT64_MAX / 10.0**precision:g}",
-            where={"output": symbol},
-        )
-    return scaled

@@ -225,16 +225,7 @@ def check(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
             ``CONTRACT_KEY`` (two rows with one key), ``CONTRACT_VALUES`` (every fault with its column,
             rule, number of rows and first cells).
     """
-    _check_columns(frame, contract)
-    doubled = frame.filter(frame.select(contract.key).is_duplicated())
-    if doubled.height:
-        raise GreenlangError(
-            "CONTRACT_KEY",
-            f"{doubled.height} rows of table {contract.name} share their {', '.join(contract.key)}",
-            found=doubled.select(contract.key).unique().sort(contract.key).rows()[:_SHOWN],
-            expected="one row a key",
-            where={"table": contract.name},
-        )
+    check_columns(frame, contract)
     import pandera.errors
 
     try:
@@ -253,7 +244,25 @@ def check(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     return frame
 
 
-def _check_columns(frame: pl.DataFrame, contract: Contract) -> None:
+def check_columns(frame: pl.DataFrame, contract: Contract) -> None:
+    """The part of :func:`check` without which nothing can be computed: columns, types, unique keys.
+
+    Raises:
+        GreenlangError: ``CONTRACT_COLUMNS``, ``CONTRACT_KEY``.
+    """
+    _check_schema(frame, contract)
+    doubled = frame.filter(frame.select(contract.key).is_duplicated())
+    if doubled.height:
+        raise GreenlangError(
+            "CONTRACT_KEY",
+            f"{doubled.height} rows of table {contract.name} share their {', '.join(contract.key)}",
+            found=doubled.select(contract.key).unique().sort(contract.key).rows()[:_SHOWN],
+            expected="one row a key",
+            where={"table": contract.name},
+        )
+
+
+def _check_schema(frame: pl.DataFrame, contract: Contract) -> None:
     wanted, there = contract.schema, dict(frame.schema)
     if list(there.items()) == list(wanted.items()):
         return
