@@ -50,7 +50,9 @@ _GAS_WORDS = re.compile(
     r"(?P<gas>CO2[\s_-]?e(?:q(?:uivalent)?)?|CO2|CH4|N2O|SF6|NF3)",
     re.IGNORECASE,
 )
-_POWER = re.compile(r"(?P<base>.+?)\s*\^\s*\(?(?P<exponent>[+-]?\d{1,2}(?:/\d{1,2})?)\)?")
+_POWER = re.compile(
+    r"(?P<base>.+?)\s*\^\s*(?:(?P<whole>[+-]?\d{1,2})|\((?P<fraction>[+-]?\d{1,2}(?:/[1-9]\d?)?)\))"
+)
 
 #: Base dimension -> exponent, sorted, no zeros: the type that formulas are checked with.
 Dimension = tuple[tuple[str, Fraction], ...]
@@ -259,7 +261,7 @@ def _word(word: str, text: str) -> Unit:
     exponent = Fraction(1)
     powered = _POWER.fullmatch(word)
     if powered:
-        exponent = Fraction(powered["exponent"]) if not powered["exponent"].endswith("/0") else Fraction(0)
+        exponent = Fraction(powered["whole"] or powered["fraction"])
         word = powered["base"].strip()
     qualifier = ""
     bracket = re.fullmatch(r"(?P<symbol>[^\[\]]+)\[(?P<qualifier>[^\[\]]*)\]", word)
