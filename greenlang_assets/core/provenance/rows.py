@@ -70,13 +70,12 @@ def table_leaves(content_sha256: str, data: bytes) -> Iterator[Leaf]:
         yield Leaf(identity(table.row(number)), content_sha256, number)
 
 
-def check_leaves(content_sha256: str, data: bytes, indexed: list[Leaf]) -> Iterator[str]:
+def check_leaves(data: bytes, indexed: list[Leaf]) -> Iterator[str]:
     """What is wrong with the index of one table, in words; nothing when it is right and whole.
 
     Args:
-        content_sha256: the table's content hash.
-        data: its bytes, already verified.
-        indexed: the index's rows about it.
+        data: the table's bytes, already verified.
+        indexed: the index's rows about it, at least one.
     """
     try:
         table = StoredTable(data)
@@ -91,7 +90,6 @@ def check_leaves(content_sha256: str, data: bytes, indexed: list[Leaf]) -> Itera
             yield f"row {leaf.row} is indexed as {leaf.sha256}, which it is not"
         else:
             seen.add(leaf.row)
-    names = {name for name, _ in table.columns}
-    if len(seen) < len(table) and (indexed or names & set(IDENTITY_COLUMNS)):
+    if len(seen) < len(table):
         first = next(number for number in range(1, len(table) + 1) if number not in seen)
         yield f"{len(table) - len(seen)} of {len(table)} rows are not indexed, row {first} first"

@@ -17,7 +17,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import sha256_hex
 from greenlang_assets.core.provenance.ledger import Checkpoint, Leaf, LedgerLink, genesis_sha256
 from greenlang_assets.core.provenance.ports import ArtifactStore, CheckpointLog, Signer
-from greenlang_assets.core.provenance.rows import check_leaves, is_table
+from greenlang_assets.core.provenance.rows import check_leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +328,7 @@ def verify_store(links: Iterable[LedgerLink], store: ArtifactStore) -> list[Find
 def verify_index(
     links: Iterable[LedgerLink], store: ArtifactStore, indexed: Callable[[str], list[Leaf]]
 ) -> list[Finding]:
-    """Verify the row index against the stored tables it was derived from.
+    """Verify the row index against the stored tables it was derived from: right, and whole or absent.
 
     Args:
         links: the chain.
@@ -343,13 +343,9 @@ def verify_index(
             if content in done:
                 continue
             done.add(content)
-            data = store.get(content)
+            leaves = indexed(content)
+            faults = check_leaves(store.get(content), leaves) if leaves else ()
         except GreenlangError:
             continue
-        leaves = indexed(content)
-        if leaves or is_table(data):
-            findings.extend(
-                Finding("ROW_INDEX_WRONG", f"{asset}: {fault}", link.seq, asset)
-                for fault in check_leaves(content, data, leaves)
-            )
+        findings.extend(Finding("ROW_INDEX_WRONG", f"{asset}: {fault}", link.seq, asset) for fault in faults)
     return findings

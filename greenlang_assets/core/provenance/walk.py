@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.provenance.canonical import StoredTable
+from greenlang_assets.core.provenance import potentials
+from greenlang_assets.core.provenance.canonical import StoredTable, number_text
 from greenlang_assets.core.provenance.ledger import InputRef, LedgerLink
 from greenlang_assets.core.provenance.ports import ArtifactStore, Ledger
-from greenlang_assets.core.provenance.rows import answers_to, is_factor
+from greenlang_assets.core.provenance.rows import answers_to, is_factor, is_table
 from greenlang_assets.core.provenance.verify import place
 
-#: Columns of a row that refer to another row, and what stands there.
+#: Columns of a line that refer to another row, and what stands there.
 REFERENCES = (
     ("activity_sha256", "activity"),
     ("factor_sha256", "factor"),
     ("formula_sha256", "formula"),
-    ("gwp_sha256", "gwp"),
 )
 
 
@@ -137,14 +137,36 @@ class _Walker:
         }
         if not self._first_time(sha256):
             return Node(kind, label, sha256, facts, repeated=True)
-        return Node(kind, label, sha256, facts, self._below(kind, cells))
+        return Node(kind, label, sha256, facts, self._below(kind, cells, origin))
 
-    def _below(self, kind: str, cells: Mapping[str, Any]) -> tuple[Node, ...]:
+    def _below(self, kind: str, cells: Mapping[str, Any], origin: LedgerLink | None) -> tuple[Node, ...]:
         children = [self.row(part, "line") for part in str(cells.get("line_sha256s") or "").split()]
         if kind == "line":
             children += [self.row(cells[name], what) for name, what in REFERENCES if cells.get(name)]
+            if cells.get("gwp_sha256") and cells.get("gwp_set"):
+                children.append(self._gwp(cells, origin))
         source = _source_file(cells)
         return (*children, source) if source else tuple(children)
+
+    def _gwp(self, line: Mapping[str, Any], origin: LedgerLink | None) -> Node:
+        """The GWP values that a line took, each with its source."""
+        sha256, gwp_set = str(line["gwp_sha256"]), str(line["gwp_set"])
+        factor_id = line.get("factor_id")
+        if sha256 == potentials.applied_by_publisher(gwp_set, factor_id):
+            return Node("gwp", f"{gwp_set}, applied by the publisher in {factor_id}", sha256)
+        for ref in origin.entry.inputs if origin else ():
+            table = None if ref.external else self._table_if_any(ref.content_sha256)
+            if table is None or not potentials.is_gwp_table(table):
+                continue
+            rows = potentials.find(sha256, gwp_set, table)
+            if rows:
+                label = f"{gwp_set}: " + ", ".join(
+                    f"{row['gas']} {number_text(row['value'])}" for row in rows
+                )
+                facts = {"recorded_in": ref.asset, "recorded_content": ref.content_sha256}
+                sources = (_source_file(row) for row in rows)
+                return Node("gwp", label, sha256, facts, tuple(node for node in sources if node))
+        return Node("unresolved", f"values of {gwp_set} that no recorded table gives", sha256)
 
     def _input(self, ref: InputRef, *, before: int) -> Node:
         label = place(ref.asset, ref.partition)
@@ -163,6 +185,11 @@ class _Walker:
         if content_sha256 not in self._tables:
             self._tables[content_sha256] = StoredTable(self._store.get(content_sha256))
         return self._tables[content_sha256]
+
+    def _table_if_any(self, content_sha256: str) -> StoredTable | None:
+        if content_sha256 in self._tables:
+            return self._tables[content_sha256]
+        return self._table(content_sha256) if is_table(self._store.get(content_sha256)) else None
 
     def _origin(self, content_sha256: str) -> LedgerLink | None:
         if content_sha256 not in self._origins:
