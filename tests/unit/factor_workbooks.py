@@ -223,7 +223,9 @@ def egrid_workbook(path: Path, edit: Edit | None = None) -> Path:
     }
     for number, (year, rates) in enumerate(tables.items(), start=1):
         sheet.cell(
-            row, 2, f"Table {number}.  Year {year} US Regional Electricity Emission Factors for CO2, CH4 and N2O "
+            row,
+            2,
+            f"Table {number}.  Year {year} US Regional Electricity Emission Factors for CO2, CH4 and N2O ",
         )
         sheet.cell(row + 1, 2, "eGRID subregion name ")
         sheet.cell(row + 1, 3, "Original data ")
@@ -251,13 +253,40 @@ DESNZ_ROWS: list[tuple[object, ...]] = [
     ("6", "Scope 1", *_CAR, "km", "kg CO2e", None),
     ("7", "Scope 1", *_CAR, "km", "kg CO2e of CO2 per unit", 0.138),
     ("8", "Scope 3", *_CAR, "km", "kg CO2e", "< 1"),
-    ("9", "Scope 3", "SECR kWh pass & delivery vehs", "Motorbike", "Small", None, None, "km", "kWh (Net CV)", 0.3),
-    ("10", "Outside of Scopes", "Outside of scopes", "Biofuel", "Bioethanol", None, None, "litres", "kg CO2e", 1.5),
+    (
+        "9",
+        "Scope 3",
+        "SECR kWh pass & delivery vehs",
+        "Motorbike",
+        "Small",
+        None,
+        None,
+        "km",
+        "kWh (Net CV)",
+        0.3,
+    ),
+    (
+        "10",
+        "Outside of Scopes",
+        "Outside of scopes",
+        "Biofuel",
+        "Bioethanol",
+        None,
+        None,
+        "litres",
+        "kg CO2e",
+        1.5,
+    ),
 ]
 
 
 def desnz_workbook(
-    path: Path, *, edition: int = 2024, version: object = 1.1, edit: Edit | None = None, header: tuple[str, ...] = ()
+    path: Path,
+    *,
+    edition: int = 2024,
+    version: object = 1.1,
+    edit: Edit | None = None,
+    header: tuple[str, ...] = (),
 ) -> Path:
     """A flat file in the layout of 2023 to 2025."""
     book = openpyxl.Workbook()

@@ -19,7 +19,11 @@ def test_every_shipped_factor_keeps_the_contract() -> None:
 
 #: What is done to a sound table, and the rule and column that must be named.
 BROKEN: dict[str, tuple[pl.Expr, str, str | None]] = {
-    "a GWP applied twice": (pl.col("co2e") * 2.27, "diesel per litre is in range (no GWP applied twice)", None),
+    "a GWP applied twice": (
+        pl.col("co2e") * 2.27,
+        "diesel per litre is in range (no GWP applied twice)",
+        None,
+    ),
     "CO2e without its set": (pl.lit(None, pl.String).alias("gwp_set"), "CO2e comes with its GWP set", None),
     "masses without unit": (pl.lit(None, pl.String).alias("co2_unit"), "co2 comes with its unit", None),
     "CO2e without unit": (pl.lit(None, pl.String).alias("co2e_unit"), "CO2e comes with its unit", None),
@@ -28,10 +32,22 @@ BROKEN: dict[str, tuple[pl.Expr, str, str | None]] = {
     "parts above the whole": (pl.col("co2e_of_co2") * 1.1, "parts of CO2e do not exceed the whole", None),
     "an empty licence": (pl.lit("  ").alias("cite_licence"), "every row has a licence", None),
     "ids twice": (pl.lit("a/b").alias("factor_id"), "field_uniqueness", "factor_id"),
-    "a source hash cut short": (pl.col("cite_source_sha256").str.head(60), "str_matches", "cite_source_sha256"),
+    "a source hash cut short": (
+        pl.col("cite_source_sha256").str.head(60),
+        "str_matches",
+        "cite_source_sha256",
+    ),
     "an unknown GWP set": (pl.lit("AR7").alias("gwp_set"), "isin", "gwp_set"),
-    "a unit that cannot be read": (pl.lit("blurb").alias("ch4_unit"), "figure times activity is a mass", "ch4_unit"),
-    "a unit of something else": (pl.lit("kg/h").alias("co2_unit"), "figure times activity is a mass", "co2_unit"),
+    "a unit that cannot be read": (
+        pl.lit("blurb").alias("ch4_unit"),
+        "figure times activity is a mass",
+        "ch4_unit",
+    ),
+    "a unit of something else": (
+        pl.lit("kg/h").alias("co2_unit"),
+        "figure times activity is a mass",
+        "co2_unit",
+    ),
     "a year as text": (pl.col("year").cast(pl.String), "dtype('Int64')", "year"),
     "a missing licence": (pl.lit(None, pl.String).alias("cite_licence"), "not_nullable", "cite_licence"),
 }

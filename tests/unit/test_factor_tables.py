@@ -1,4 +1,4 @@
-"""The shipped set of tables: written whole or not at all, read with its counts checked, verified by content."""
+"""The shipped set of tables: written whole or not at all, read with counts checked, verified by content."""
 
 import json
 from pathlib import Path

@@ -23,7 +23,9 @@ def write(tmp_path: Path, text: str | bytes) -> Path:
 
 def test_sets_gases_and_rows(tmp_path: Path) -> None:
     table, source, skipped = ipcc_gwp.read(write(tmp_path, TEXT))
-    found = {(row["gwp_set"], row["gas"]): (row["value"], row["cite_row"]) for row in table.iter_rows(named=True)}
+    found = {
+        (row["gwp_set"], row["gas"]): (row["value"], row["cite_row"]) for row in table.iter_rows(named=True)
+    }
     assert found["AR4", "CH4"] == (25, 3)
     assert found["AR6", "HFC-134a"] == (1530, 4)
     assert found["AR5", "HFC-43-10mee"] == (1650, 5)
@@ -48,8 +50,12 @@ def test_transcribed_values_name_the_two_texts_they_were_read_in(tmp_path: Path)
     [
         pytest.param(TEXT.replace("27.9", "27,9", 1), "LAYOUT_UNKNOWN", {"row": 3}, id="decimal comma"),
         pytest.param(TEXT.replace("27.9", "about 28"), "CELL_NOT_A_NUMBER", {"row": 3}, id="text"),
-        pytest.param(TEXT.replace("27.9", "-27.9"), "CELL_NOT_A_NUMBER", {"column": "AR6GWP100"}, id="negative"),
-        pytest.param(TEXT.replace("AR5GWP100", "AR5GWP20"), "LAYOUT_UNKNOWN", {"row": 2}, id="column renamed"),
+        pytest.param(
+            TEXT.replace("27.9", "-27.9"), "CELL_NOT_A_NUMBER", {"column": "AR6GWP100"}, id="negative"
+        ),
+        pytest.param(
+            TEXT.replace("AR5GWP100", "AR5GWP20"), "LAYOUT_UNKNOWN", {"row": 2}, id="column renamed"
+        ),
         pytest.param(TEXT + BODY, "DUPLICATE_KEY", {}, id="gas twice"),
         pytest.param(TEXT.encode("utf-16"), "ENCODING_UNKNOWN", {}, id="UTF-16"),
         pytest.param(b"\xff\xfe\x00", "ENCODING_UNKNOWN", {}, id="bytes"),

@@ -34,7 +34,9 @@ def test_addresses_are_those_of_excel_however_much_is_blank_before(first: str, t
     assert sheet.height == 20
 
 
-@pytest.mark.parametrize(("index", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (27, "AB"), (701, "ZZ"), (702, "AAA")])
+@pytest.mark.parametrize(
+    ("index", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (27, "AB"), (701, "ZZ"), (702, "AAA")]
+)
 def test_column_letters(index: int, letter: str) -> None:
     assert column_letter(index) == letter
     assert column_index(letter) == index
@@ -43,7 +45,9 @@ def test_column_letters(index: int, letter: str) -> None:
 def test_numbers_come_to_the_last_digit(tmp_path: Path) -> None:
     figures = [53.06, 0.1 + 0.2, 1e-06, 2602.0, 0.022000000000000002, 497.443, 1.0000000000000002, 1e-12]
     # The writer rounds to 15 digits, Excel does not: the figures are put into its XML.
-    rounded = book(tmp_path / "rounded.xlsx", {f"A{row}": 1000 + row for row, _ in enumerate(figures, start=1)})
+    rounded = book(
+        tmp_path / "rounded.xlsx", {f"A{row}": 1000 + row for row, _ in enumerate(figures, start=1)}
+    )
     path = tmp_path / "b.xlsx"
     with zipfile.ZipFile(rounded) as source, zipfile.ZipFile(path, "w") as target:
         for name in source.namelist():
@@ -55,7 +59,9 @@ def test_numbers_come_to_the_last_digit(tmp_path: Path) -> None:
     assert [sheet.number(row, "A", "x") for row in range(1, len(figures) + 1)] == figures
 
 
-@pytest.mark.parametrize("text", ["53,06", "5 3", "n/a", "1.2.3", "0x10", "inf", "nan", "1_000", "١٢", "2024-01-01"])
+@pytest.mark.parametrize(
+    "text", ["53,06", "5 3", "n/a", "1.2.3", "0x10", "inf", "nan", "1_000", "١٢", "2024-01-01"]
+)
 def test_what_is_no_number(text: str, tmp_path: Path) -> None:
     sheet = open_sheet(book(tmp_path / "b.xlsx", {"B2": text}), "S")
     with pytest.raises(GreenlangError) as refused:

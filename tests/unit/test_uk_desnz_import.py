@@ -14,7 +14,12 @@ from greenlang_assets.core.factors.importers import uk_desnz
 def test_gases_of_a_flat_file_are_co2e_and_never_masses(tmp_path: Path) -> None:
     result = uk_desnz.read(desnz_workbook(tmp_path / "f.xlsx"))
     row = result.factors.filter(activity="diesel", activity_unit="L").row(0, named=True)
-    assert (row["co2e"], row["co2e_of_co2"], row["co2e_of_ch4"], row["co2e_of_n2o"]) == (2.5, 2.46, 0.0003, 0.0397)
+    assert (row["co2e"], row["co2e_of_co2"], row["co2e_of_ch4"], row["co2e_of_n2o"]) == (
+        2.5,
+        2.46,
+        0.0003,
+        0.0397,
+    )
     assert (row["co2e_unit"], row["gwp_set"]) == ("kg/L", "AR5")
     for gas in ("co2", "ch4", "n2o", "co2_biogenic"):
         assert result.factors[gas].null_count() == result.factors.height
@@ -99,7 +104,8 @@ def test_what_is_refused(case: str, tmp_path: Path) -> None:
     [
         pytest.param(("Scope", *DESNZ_HEADER[2:], "GHG Conversion Factor 2022"), id="2022"),
         pytest.param(
-            ("Scope", "Level 1", "Level 2", "Level 3", "Level 4", "Column Text", "UOM", "GHG", "Factor 2017"), id="2017"
+            ("Scope", "Level 1", "Level 2", "Level 3", "Level 4", "Column Text", "UOM", "GHG", "Factor 2017"),
+            id="2017",
         ),
     ],
 )

@@ -21,7 +21,11 @@ def test_rates_carry_the_units_of_their_columns(tmp_path: Path) -> None:
     assert (row["edition"], row["version"], row["year"], row["activity"]) == (
         "eGRID2012", "2012.0.0", 2012, "grid-electricity",
     )  # fmt: skip
-    assert (row["cite_publisher"], row["cite_table"], row["cite_row"]) == ("US EPA", "Electricity US, Table 1", 6)
+    assert (row["cite_publisher"], row["cite_table"], row["cite_row"]) == (
+        "US EPA",
+        "Electricity US, Table 1",
+        6,
+    )
     assert "GHG Protocol" in row["cite_document"]
     assert result.editions == ("eGRID2005", "eGRID2012")
 
@@ -42,8 +46,16 @@ def change(near: str, value: object, *, right: int = 0, down: int = 0) -> Callab
 
 
 BAD = {
-    "another unit": (change(EGRID_HEADER[1], EGRID_HEADER[1].replace("GWh", "MWh")), "LAYOUT_UNKNOWN", {"column": "D"}),
-    "columns swapped": (change(EGRID_HEADER[1], EGRID_HEADER[2]), "LAYOUT_UNKNOWN", {"row": 5, "column": "D"}),
+    "another unit": (
+        change(EGRID_HEADER[1], EGRID_HEADER[1].replace("GWh", "MWh")),
+        "LAYOUT_UNKNOWN",
+        {"column": "D"},
+    ),
+    "columns swapped": (
+        change(EGRID_HEADER[1], EGRID_HEADER[2]),
+        "LAYOUT_UNKNOWN",
+        {"row": 5, "column": "D"},
+    ),
     "text in a rate": (change("RFC West", "n/a", right=1), "CELL_NOT_A_NUMBER", {"row": 6, "column": "C"}),
     "decimal comma": (change("RFC West", "1379,5", right=1), "CELL_NOT_A_NUMBER", {"row": 6, "column": "C"}),
     "a rate without a name": (change("WECC California", None), "LAYOUT_UNKNOWN", {"row": 7}),
@@ -51,7 +63,9 @@ BAD = {
     "a stray column": (change("RFC West", 5, right=4), "LAYOUT_UNKNOWN", {}),
     "columns shifted": (lambda sheet: sheet.insert_cols(1), "LAYOUT_UNKNOWN", {}),
     "a title mistyped": (
-        change("Table 1.  Year 2012 US Regional Electricity Emission Factors for CO2, CH4 and N2O ", "Rates 2012"),
+        change(
+            "Table 1.  Year 2012 US Regional Electricity Emission Factors for CO2, CH4 and N2O ", "Rates 2012"
+        ),
         "LAYOUT_UNKNOWN",
         {"row": 4},
     ),

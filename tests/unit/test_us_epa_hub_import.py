@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from factor_workbooks import find, hub_workbook
+from factor_workbooks import Edit, find, hub_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from greenlang_assets.core.errors import GreenlangError
@@ -30,7 +30,9 @@ def test_a_fuel_gives_a_row_by_heat_content_and_one_by_its_unit(hub: ImportResul
     mass = one(hub, activity="anthracite-coal", activity_unit="short_ton")
     assert (mass["co2"], mass["co2_unit"], mass["calorific_basis"]) == (2600, "kg/short_ton", None)
     assert one(hub, activity="natural-gas", activity_unit="scf")["co2"] == 0.0505
-    assert heat["factor_id"] == "us-epa/stationary-combustion/2024/coal-and-coke-anthracite/us/2024/mmbtu/gross"
+    assert (
+        heat["factor_id"] == "us-epa/stationary-combustion/2024/coal-and-coke-anthracite/us/2024/mmbtu/gross"
+    )
 
 
 def test_heat_contents_are_fuel_properties(hub: ImportResult) -> None:
@@ -80,19 +82,31 @@ def test_electricity_names_regions_and_the_year_of_its_data(hub: ImportResult) -
 
 def test_waste_is_co2e_of_ar4_and_na_is_counted(hub: ImportResult) -> None:
     row = one(hub, activity_path="Waste > Glass > Recycled")
-    assert (row["co2e"], row["co2e_unit"], row["gwp_set"], row["ch4"]) == (0.05, "tonne/short_ton", "AR4", None)
+    assert (row["co2e"], row["co2e_unit"], row["gwp_set"], row["ch4"]) == (
+        0.05,
+        "tonne/short_ton",
+        "AR4",
+        None,
+    )
     assert hub.skipped[us_epa_hub.NO_FACTOR] == 3
 
 
 def test_blends_are_co2e_per_kg_and_table_11_only_checks(hub: ImportResult) -> None:
     row = one(hub, activity="r-410a")
-    assert (row["co2e"], row["co2e_unit"], row["activity_unit"], row["gwp_set"]) == (1924, "kg/kg", "kg", "AR5")
+    assert (row["co2e"], row["co2e_unit"], row["activity_unit"], row["gwp_set"]) == (
+        1924,
+        "kg/kg",
+        "kg",
+        "AR5",
+    )
     assert hub.gwp == {"CH4": 28, "HFC-134a": 1300}
 
 
 def test_every_row_cites_the_row_that_excel_shows(tmp_path: Path) -> None:
     places = {}
-    path = hub_workbook(tmp_path / "hub.xlsx", edit=lambda sheet: places.update(row=find(sheet, "Anthracite")[0]))
+    path = hub_workbook(
+        tmp_path / "hub.xlsx", edit=lambda sheet: places.update(row=find(sheet, "Anthracite")[0])
+    )
     row = one(us_epa_hub.read(path), activity="anthracite-coal", activity_unit="mmBtu")
     assert row["cite_row"] == places["row"] == 17
     assert row["cite_table"] == "Table 1 Stationary Combustion"
@@ -109,14 +123,19 @@ def test_a_copy_without_tables_11_and_12_says_so(tmp_path: Path) -> None:
 def test_a_corrected_release_is_a_patch_of_its_edition(tmp_path: Path) -> None:
     def correct(sheet: Worksheet) -> None:
         sheet["C5"] = (
-            "Light Blue text indicates an update from the original release of the 2024 version of this document."
+            "Light Blue text indicates an update from the original release of the 2024 version "
+            "of this document."
         )
 
-    assert us_epa_hub.read(hub_workbook(tmp_path / "a.xlsx", edit=correct)).factors["version"][0] == "2024.0.1"
-    assert us_epa_hub.read(hub_workbook(tmp_path / "b.xlsx", edition=2025)).factors["version"][0] == "2025.0.0"
+    assert (
+        us_epa_hub.read(hub_workbook(tmp_path / "a.xlsx", edit=correct)).factors["version"][0] == "2024.0.1"
+    )
+    assert (
+        us_epa_hub.read(hub_workbook(tmp_path / "b.xlsx", edition=2025)).factors["version"][0] == "2025.0.0"
+    )
 
 
-def put(near: str, value: object, *, right: int = 0, down: int = 0):  # noqa: ANN201 -- an edit of a sheet
+def put(near: str, value: object, *, right: int = 0, down: int = 0) -> Edit:
     """Set the cell that lies so far right of and below the cell with the text ``near``."""
 
     def edit(sheet: Worksheet) -> None:
@@ -126,6 +145,7 @@ def put(near: str, value: object, *, right: int = 0, down: int = 0):  # noqa: AN
     return edit
 
 
+WASTE_NOTE = "Notes:\nAR4 GWP values are used to convert all waste emission factors into CO2e. \nEnd."
 BAD = {
     "decimal comma": (put("Anthracite", "101,5", right=2), "CELL_NOT_A_NUMBER", {"row": 17, "column": "E"}),
     "note in a number": (put("Anthracite", "101.5 (a)", right=2), "CELL_NOT_A_NUMBER", {"column": "E"}),
@@ -162,7 +182,7 @@ BAD = {
         {},
     ),
     "no GWP set for waste": (
-        put("Notes:\nAR4 GWP values are used to convert all waste emission factors into CO2e. \nEnd.", "Notes:"),
+        put(WASTE_NOTE, "Notes:"),
         "GWP_SET_UNKNOWN",
         {},
     ),

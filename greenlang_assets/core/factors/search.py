@@ -35,7 +35,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 #: A factor whose harmonised activity the query names in full is what people look for.
 _ACTIVITY_BONUS = 6.0
-#: Well-to-tank factors share every word with the factor that is meant, unless the query says WTT.
+#: Well-to-tank factors share every word with the factor of the fuel itself: the query says which by "WTT".
 _WELL_TO_TANK = 0.6
 _YEAR_WEIGHT = 4.0
 _REGION_WEIGHT = 3.0
@@ -113,7 +113,7 @@ class SearchIndex:
                 _add(scores, rows, _ACTIVITY_BONUS)
         for row in scores:
             scores[row] /= 1 + 0.05 * self._length[row]
-            if row in self._well_to_tank and "wtt" not in words:
+            if (row in self._well_to_tank) != ("wtt" in words):
                 scores[row] *= _WELL_TO_TANK
         ranked = sorted(scores, key=lambda row: (-scores[row], self._facts[row]["factor_id"]))
         return [self._hit(row, scores[row]) for row in ranked[:limit]]
