@@ -26,8 +26,10 @@ from greenlang_assets.core.calculation.model import (
 from greenlang_assets.core.calculation.prepare import (
     Formula,
     GivenInputs,
+    Routing,
     choose_gwp,
     figures_of,
+    formula_of,
     read_inputs,
 )
 from greenlang_assets.core.calculation.quantities import Route, direct, through
@@ -125,13 +127,18 @@ class CalculationEngine:
 
     # --- one calculation
 
-    def formula(self, formula_id: str) -> Formula:
-        """The equation or the binding of that id.
+    def formula(self, formula_id: str, activity_unit: str | None = None) -> Formula:
+        """The equation or the binding of that id, ready to be calculated.
+
+        Args:
+            formula_id: ``<equation>`` or ``<equation>/<factor id>``.
+            activity_unit: unit of activity of an equation that leaves it open.
 
         Raises:
-            GreenlangError: ``FORMULA_NOT_FOUND`` with the nearest ids.
+            GreenlangError: ``FORMULA_NOT_FOUND`` with the nearest ids, ``FORMULA_UNIT_MISSING``,
+                ``FORMULA_UNIT_FIXED``.
         """
-        return self.library.binding(formula_id) if "/" in formula_id else self.library.equation(formula_id)
+        return formula_of(self.library, formula_id, activity_unit)
 
     def calculate(
         self, formula_id: str, inputs: Mapping[str, Any], context: CalculationContext
@@ -144,15 +151,16 @@ class CalculationEngine:
             inputs: symbol → a number in the formula's unit, or text with its own, e.g. ``1000 kWh[gross]``.
                 Fuel amounts reach an energy formula through the fuel's published heat content. An indexed
                 input takes one of these for each member; a key takes one of its texts.
-            context: the GWP set, which is never an input.
+            context: the GWP set, whose values are never inputs; the gas or the unit of activity where the
+                formula leaves them open.
 
         Raises:
             GreenlangError: ``FORMULA_NOT_FOUND``, ``INPUT_MISSING``, ``INPUT_UNKNOWN``,
                 ``INPUT_NOT_A_NUMBER``, ``INPUT_NOT_FINITE``, ``INPUT_OUT_OF_BOUNDS``, ``UNIT_MISMATCH``,
                 ``GWP_SET_MISSING``, ``GWP_SET_MIXED``, ``NUMBER_OVERFLOW``, ``FORMULA_UNDEFINED`` …
         """
-        formula = self.formula(formula_id)
-        gwp = choose_gwp(formula, context.gwp_set, self.gwp)
+        formula = self.formula(formula_id, context.activity_unit)
+        gwp = choose_gwp(formula, context.gwp_set, self.gwp, context.gas)
         given = read_inputs(formula, inputs, self._routes(formula))
         values: dict[str, Value] = dict(given.values)
         if gwp is not None:
@@ -187,7 +195,7 @@ class CalculationEngine:
             year_distance=context.year_distance,
         ).sealed()
 
-    def _routes(self, formula: Formula) -> Callable[[FormulaInput], Callable[[str, str], Route]]:
+    def _routes(self, formula: Formula) -> Routing:
         """Directly, or for the activity of a bound factor through its fuel's heat content."""
 
         def of(item: FormulaInput) -> Callable[[str, str], Route]:
@@ -237,7 +245,7 @@ class CalculationEngine:
         Returns:
             Every fault with its code and, in a text, its line and column.
         """
-        return validate(formula, inputs, self.library)
+        return validate(formula, inputs, self.library, self._routes)
 
     # --- scope 2
 

@@ -30,11 +30,15 @@ class CalculationContext(_Frozen):
     Args:
         gwp_set: IPCC assessment report whose global warming potentials turn gases into CO2e. Needed by
             every formula that weighs gases; a factor that its publisher gives as CO2e must agree with it.
+        gas: the gas, for a formula about any one gas (a refrigerant's leak), e.g. ``HFC-134a``.
+        activity_unit: unit of activity, for an equation that leaves it open and is not bound to a factor.
         matched_level: how the factor was found, where a look-up found it (``exact`` unless said).
         year_distance: data year less the factor's year, where a look-up found it.
     """
 
     gwp_set: GwpSet | None = None
+    gas: str | None = None
+    activity_unit: str | None = None
     matched_level: str = "exact"
     year_distance: int = 0
 

@@ -8,19 +8,83 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from greenlang_assets.core.calculation.model import CitedFigure, ConvertedInput, GwpSet
-from greenlang_assets.core.calculation.quantities import Bounds, Route, direct, read_input
+from greenlang_assets.core.calculation.quantities import Bounds, Route, read_input
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import CO2E_PARTS, GwpValue
 from greenlang_assets.core.formulas.binding import Binding
+from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.model import Equation, FormulaInput
 from greenlang_assets.core.formulas.values import Value
 from greenlang_assets.core.gwp import GwpTable
 from greenlang_assets.core.provenance.canonical import content_sha256, number_text
+from greenlang_assets.core.units import normalise_unit
 
-Formula = Equation | Binding
+
+class OpenEquation:
+    """An equation whose every figure is the caller's, in one unit of activity.
+
+    Args:
+        equation: as its source states it.
+        unit: the unit of activity, where the equation leaves it open.
+
+    Raises:
+        GreenlangError: ``FORMULA_UNIT_MISSING``, ``FORMULA_UNIT_FIXED``, ``UNIT_UNKNOWN``.
+    """
+
+    def __init__(self, equation: Equation, unit: str | None) -> None:
+        if equation.is_generic and unit is None:
+            raise GreenlangError(
+                "FORMULA_UNIT_MISSING",
+                "this equation is per unit of activity and does not say of which",
+                found=equation.id,
+                expected="a binding of it, or activity_unit in the context",
+                where={"formula": equation.id},
+            )
+        if unit is not None and not equation.is_generic:
+            raise GreenlangError(
+                "FORMULA_UNIT_FIXED",
+                "this equation states its own units",
+                found=unit,
+                expected="no activity_unit in the context",
+                where={"formula": equation.id},
+            )
+        self.equation = equation
+        self.id, self.version, self.sha256 = equation.id, equation.version, equation.sha256
+        self.citation = equation.citation
+        self.constants: Mapping[str, Fraction] = {}
+        canonical = None if unit is None else normalise_unit(unit)
+        self.plan = equation.plan_in(canonical)
+        self.inputs = tuple(
+            item.model_copy(update={"unit": equation.unit_of(item, canonical)}) for item in equation.inputs
+        )
+        self.outputs = tuple(
+            item.model_copy(update={"unit": equation.unit_of(item, canonical)}) for item in equation.outputs
+        )
+
+
+Formula = OpenEquation | Binding
+#: Input → how a quantity of it gets from its unit to the formula's.
+Routing = Callable[[FormulaInput], Callable[[str, str], Route]]
+
+
+def formula_of(library: Library, formula_id: str, activity_unit: str | None = None) -> Formula:
+    """The equation or the binding of that id (see :meth:`CalculationEngine.formula`)."""
+    if "/" not in formula_id:
+        return OpenEquation(library.equation(formula_id), activity_unit)
+    binding = library.binding(formula_id)
+    if activity_unit is not None:
+        raise GreenlangError(
+            "FORMULA_UNIT_FIXED",
+            "the unit of activity of a binding is its factor's",
+            found=activity_unit,
+            expected=f"{binding.activity_unit.text}, and no activity_unit in the context",
+            where={"formula": formula_id},
+        )
+    return binding
 
 
 @dataclass(frozen=True)
@@ -38,20 +102,23 @@ class GwpChoice:
     values: Mapping[str, GwpValue] = field(default_factory=dict)
 
 
-def choose_gwp(formula: Formula, gwp_set: GwpSet | None, table: GwpTable) -> GwpChoice | None:
+def choose_gwp(
+    formula: Formula, gwp_set: GwpSet | None, table: GwpTable, gas: str | None = None
+) -> GwpChoice | None:
     """The GWP values that a formula needs from the set of the calculation.
 
     Args:
         formula: an equation or binding.
         gwp_set: the set that the caller names.
         table: all sets.
+        gas: the gas, for a formula that is about any one gas.
 
     Returns:
         ``None`` for a formula without CO2e.
 
     Raises:
         GreenlangError: ``GWP_SET_MISSING``; ``GWP_SET_MIXED`` where the factor's publisher applied another
-            set; ``GWP_NOT_FOUND``, ``GWP_SET_UNKNOWN``.
+            set; ``GWP_GAS_MISSING``, ``GWP_NOT_FOUND``, ``GWP_SET_UNKNOWN``.
     """
     wanted = [item for item in formula.inputs if item.role == "gwp"]
     applied = _applied_by_publisher(formula)
@@ -73,7 +140,7 @@ def choose_gwp(formula: Formula, gwp_set: GwpSet | None, table: GwpTable) -> Gwp
             where={"formula": formula.id},
         )
     if wanted and gwp_set is not None:
-        values = {item.symbol: _gwp_value(item, gwp_set, table) for item in wanted}
+        values = {item.symbol: _gwp_value(item, gwp_set, table, gas) for item in wanted}
         taken = {value.gas: value.model_dump(exclude_none=True) for value in values.values()}
         return GwpChoice(gwp_set, content_sha256(taken), values)
     named = applied or (gwp_set if _has_co2e(formula) else None)
@@ -94,9 +161,17 @@ def _has_co2e(formula: Formula) -> bool:
     return any("[CO2e]" in item.unit for item in formula.outputs)
 
 
-def _gwp_value(item: FormulaInput, gwp_set: GwpSet, table: GwpTable) -> GwpValue:
-    gas = item.gas or item.symbol.removeprefix("gwp_").upper()
-    return table.for_combustion(gwp_set, gas) if item.combustion else table.value(gwp_set, gas)
+def _gwp_value(item: FormulaInput, gwp_set: GwpSet, table: GwpTable, gas: str | None) -> GwpValue:
+    # A symbol such as gwp_ch4 names its gas; plain gwp is about whichever gas the caller means.
+    named = item.gas or (item.symbol[4:].upper() if item.symbol.startswith("gwp_") else gas)
+    if named is None:
+        raise GreenlangError(
+            "GWP_GAS_MISSING",
+            "this formula is about one gas and does not say which",
+            found=f"input {item.symbol} without a gas",
+            expected="gas in the context, e.g. HFC-134a",
+        )
+    return table.for_combustion(gwp_set, named) if item.combustion else table.value(gwp_set, named)
 
 
 def bounds_of(item: FormulaInput, symbol: str | None = None) -> Bounds:
@@ -127,7 +202,7 @@ class GivenInputs:
 def read_inputs(
     formula: Formula,
     given: Mapping[str, Any],
-    route: Callable[[FormulaInput], Callable[[str, str], Route]] = lambda item: direct,
+    route: Routing,
 ) -> GivenInputs:
     """Reads every open input of a formula.
 
@@ -210,8 +285,7 @@ def _cells(formula: Formula, item: FormulaInput, given: object) -> dict[str, obj
     """Column name → what was given for it: one for a plain input, one a member for an indexed one."""
     if item.index is None:
         return {item.symbol: given}
-    equation = formula.equation if isinstance(formula, Binding) else formula
-    members = equation.indices[item.index]
+    members = formula.equation.indices[item.index]
     if not isinstance(given, Mapping) or set(given) != set(members):
         raise GreenlangError(
             "INPUT_MEMBERS",

@@ -6,11 +6,18 @@ Belongs here: turning refusals into a list. Does not belong here: the checks the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from greenlang_assets.core.calculation.model import FormulaFault, ValidationResult
-from greenlang_assets.core.calculation.prepare import bounds_of, open_inputs, read_inputs
+from greenlang_assets.core.calculation.prepare import (
+    Formula,
+    Routing,
+    bounds_of,
+    formula_of,
+    open_inputs,
+    read_inputs,
+)
 from greenlang_assets.core.calculation.quantities import Bounds, read_input
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.dimensions import InputSymbol, Signature, check
@@ -19,9 +26,24 @@ from greenlang_assets.core.formulas.parser import parse
 from greenlang_assets.core.units import normalise_unit
 
 
-def validate(formula: str, inputs: Mapping[str, Any], library: Library) -> ValidationResult:
-    """Checks a formula by id or by text (see :meth:`CalculationEngine.validate_formula`)."""
-    faults = _text_faults(formula, inputs) if "=" in formula else _library_faults(formula, inputs, library)
+def validate(
+    formula: str,
+    inputs: Mapping[str, Any],
+    library: Library,
+    routes: Callable[[Formula], Routing],
+) -> ValidationResult:
+    """Checks a formula by id or by text (see :meth:`CalculationEngine.validate_formula`).
+
+    Args:
+        formula: id or text.
+        inputs: as the engine takes them.
+        library: where an id is looked up.
+        routes: how the engine converts the inputs of a formula.
+    """
+    if "=" in formula:
+        faults = _text_faults(formula, inputs)
+    else:
+        faults = _library_faults(formula, inputs, library, routes)
     return ValidationResult(valid=not faults, errors=tuple(faults))
 
 
@@ -40,14 +62,19 @@ def _fault(error: GreenlangError) -> FormulaFault:
     )
 
 
-def _library_faults(formula_id: str, inputs: Mapping[str, Any], library: Library) -> list[FormulaFault]:
+def _library_faults(
+    formula_id: str,
+    inputs: Mapping[str, Any],
+    library: Library,
+    routes: Callable[[Formula], Routing],
+) -> list[FormulaFault]:
     try:
-        formula = library.binding(formula_id) if "/" in formula_id else library.equation(formula_id)
+        formula = formula_of(library, formula_id)
     except GreenlangError as error:
         return [_fault(error)]
     faults = []
     try:
-        read_inputs(formula, inputs)
+        read_inputs(formula, inputs, routes(formula))
     except GreenlangError as error:
         faults.append(_fault(error))
     # The first refusal hides later ones: the other plain inputs are read one by one.
@@ -55,7 +82,7 @@ def _library_faults(formula_id: str, inputs: Mapping[str, Any], library: Library
         if item.role == "key" or item.index is not None or item.symbol not in inputs:
             continue
         try:
-            read_input(inputs[item.symbol], bounds_of(item))
+            read_input(inputs[item.symbol], bounds_of(item), routes(formula)(item))
         except GreenlangError as error:
             if _fault(error) not in faults:
                 faults.append(_fault(error))
