@@ -17,7 +17,7 @@ from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import exact
-from greenlang_assets.core.units import conversion, convert_temperature, normalise_unit
+from greenlang_assets.core.units import conversion, convert_temperature, normalise_unit, parse_unit
 from greenlang_assets.sdk.errors import FieldFault, GLValidationError
 from greenlang_assets.sdk.pack import FLOATS, INTEGERS, NUMERIC, Constraints, InputField, OutputField
 from greenlang_assets.sdk.pattern import matches
@@ -152,7 +152,9 @@ def _converted(name: str, field: Constraints, given: Mapping[Any, Any], unit: st
         source = normalise_unit(given["unit"])
         if source in (field.unit, unit):
             return number
-        return _as_number(field, exact(float(number)), source, field.unit if unit is None else unit)
+        # The pack's own unit first: plain MWh for plain kWh; then what the formula reads it as.
+        plain = unit is None or parse_unit(source).dimension == parse_unit(field.unit).dimension
+        return _as_number(field, exact(float(number)), source, field.unit if plain else str(unit))
     except GreenlangError as error:
         raise _Fault(
             FieldFault(error.code, name, error.message, error.found, error.expected, error.hint)
