@@ -9,7 +9,8 @@ gives one finding and not a finding for every later entry. Findings are ordered;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -105,8 +106,9 @@ def verify_chain(
         successors[link.prev_sha256] = link.seq
         previous, expected_seq = link.chain_sha256, link.seq + 1
     findings.extend((link.seq, _broken(link, chain, seen, successors)) for link in faults)
-    sealed, anchored = _checkpoint_findings(chain, seen, checkpoints, signer)
-    findings.extend((finding.seq or 0, finding) for finding in anchored)
+    named = {finding.seq for _, finding in findings if finding.seq is not None}
+    sealed, anchored = _checkpoint_findings(chain, seen, named, checkpoints, signer)
+    findings.extend((math.inf if finding.seq is None else finding.seq, finding) for finding in anchored)
     return ChainReport(
         chain=chain,
         entries=len(seen),
@@ -178,9 +180,13 @@ def _broken(link: LedgerLink, chain: str, seen: dict[int, str], successors: dict
 
 
 def _checkpoint_findings(
-    chain: str, seen: dict[int, str], log: CheckpointLog, signer: Signer
+    chain: str, seen: dict[int, str], named: Collection[int], log: CheckpointLog, signer: Signer
 ) -> tuple[int, list[Finding]]:
-    """Number of the newest entry that a checkpoint rightly covers, and what is wrong with the others."""
+    """Number of the newest entry that a checkpoint rightly covers, and what is wrong with the others.
+
+    Args:
+        named: entries with findings of their own: what they explain is not told a second time.
+    """
     findings: list[Finding] = []
     try:
         kept, remembered = log.checkpoints(chain), log.remembered(chain)
@@ -191,7 +197,10 @@ def _checkpoint_findings(
         fault = _forged(checkpoint, chain, signer) or _unchained(checkpoint, before)
         if fault is None:
             fault = _contradicted(checkpoint, seen, sealed)
-            sealed = checkpoint.seq if fault is None else sealed
+            if fault is None:
+                sealed = checkpoint.seq
+            elif fault.code == "CHAIN_REWRITTEN" and any(sealed < seq <= checkpoint.seq for seq in named):
+                fault = None
         if fault is not None:
             findings.append(fault)
         before = checkpoint
