@@ -1,5 +1,6 @@
 """Workbooks as text cells: addresses are Excel's, and what is no whole workbook is refused."""
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -106,6 +107,25 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/media/nothing.bin", b"\0" * 60_000_000)
     assert refusal(path).code == "WORKBOOK_TOO_LARGE"
+
+
+def test_a_bomb_that_states_a_false_size_is_refused(tmp_path: Path) -> None:
+    path = book(tmp_path / "b.xlsx", {"A1": 1})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/media/nothing.bin", b"\0" * 60_000_000)
+    size = struct.pack("<I", 60_000_000)
+    assert path.read_bytes().count(size) == 2
+    path.write_bytes(path.read_bytes().replace(size, struct.pack("<I", 1000)))
+    assert refusal(path).code == "WORKBOOK_UNREADABLE"
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = book(tmp_path / "b.xlsx", {"A1": 1})
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + flags] |= 1
+    path.write_bytes(data)
+    assert refusal(path).code == "WORKBOOK_UNREADABLE"
 
 
 def test_a_missing_sheet_and_a_missing_file(tmp_path: Path) -> None:
