@@ -1,10 +1,8 @@
 """Blocking checks: what is recorded fulfils its contract, or nothing below it runs.
 
 Belongs here: turning a contract's answer into a check result that says what is wrong.
-Does not belong here: the contracts (``core.factors.contracts``, ``core.tenants.contracts``).
+Does not belong here: the contracts (``core.factors``, ``core.formulas``, ``core.tenants``).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 
@@ -12,122 +10,81 @@ import dagster as dg
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.recipes.base import World, latest_input, load_table
-from greenlang_assets.defs.partitions import tenant_partitions
+from greenlang_assets.core.recipes.base import latest_input, load_table
+from greenlang_assets.core.recipes.formulas import require_cited
 from resources.dagster.resource import WorldResource
 
-
-def _factors(frame: pl.DataFrame, world: World) -> None:
-    from greenlang_assets.core.factors.contracts import check_factors
-
-    check_factors(frame)
+Judge = Callable[[pl.DataFrame], object]
 
 
-def _tenants(frame: pl.DataFrame, world: World) -> None:
+def _factors(frame: pl.DataFrame) -> None:
+    from greenlang_assets.core.factors.contracts import require
+
+    require(frame, "factors")
+
+
+def _gwp(frame: pl.DataFrame) -> None:
+    from greenlang_assets.core.factors.reference_contracts import require_gwp
+
+    require_gwp(frame)
+
+
+def _properties(frame: pl.DataFrame) -> None:
+    from greenlang_assets.core.factors.reference_contracts import require_properties
+
+    require_properties(frame)
+
+
+def _tenants(frame: pl.DataFrame) -> None:
     from greenlang_assets.core.tenants import contracts
 
     by_columns = {tuple(c.columns): c for c in (contracts.ACTIVITY, contracts.LINES, contracts.TOTALS)}
     contracts.check(frame, by_columns[tuple(frame.columns)])
 
 
-def _result(
-    key: dg.AssetKey, judge: Callable[[pl.DataFrame, World], None], world: World, partition: str | None
-) -> dg.AssetCheckResult:
-    reference = latest_input(world, key.to_user_string(), partition)
-    frame = load_table(world, reference)
-    try:
-        judge(frame, world)
-    except GreenlangError as error:
+def _blocking(key: dg.AssetKey, name: str, description: str, judge: Judge) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=key, name=name, description=description, blocking=True)
+    def holds(context: dg.AssetCheckExecutionContext, world: WorldResource) -> dg.AssetCheckResult:
+        # The run's own tag: partitions of checks are still a preview in Dagster.
+        partition = context.run.tags.get("dagster/partition")
+        reference = latest_input(world.create_resource(), key.to_user_string(), partition)
+        frame = load_table(world.create_resource(), reference)
+        try:
+            judge(frame)
+        except GreenlangError as error:
+            said = {label: str(value) for label, value in error.as_dict().items() if value}
+            return dg.AssetCheckResult(passed=False, description=error.message, metadata=said)
         return dg.AssetCheckResult(
-            passed=False,
-            description=error.message,
-            metadata={name: str(value) for name, value in error.as_dict().items() if value},
+            passed=True, metadata={"rows": frame.height, "content_sha256": reference.content_sha256}
         )
-    return dg.AssetCheckResult(
-        passed=True, metadata={"rows": frame.height, "content_sha256": reference.content_sha256}
+
+    return holds
+
+
+def factor_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The contract of a factor table."""
+    words = "pandera: columns, unique ids, units that read, no CO2e without its GWP set, plausible ranges"
+    return _blocking(key, "contract", words, _factors)
+
+
+def tenant_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The contract of a table of tenant data, in each partition."""
+    return _blocking(
+        key, "contract", "pandera: columns, types, unique keys, bounds, finite numbers", _tenants
     )
-
-
-def table_check(key: dg.AssetKey, *, partitioned: bool = False) -> dg.AssetChecksDefinition:
-    """The contract of a factor or tenant table (columns, types, keys, bounds, plausible ranges)."""
-    judge = _tenants if key.path[0] == "tenants" else _factors
-
-    @dg.asset_check(
-        asset=key,
-        name="contract",
-        description="pandera: columns, types, unique keys, units, bounds and plausible ranges",
-        blocking=True,
-        partitions_def=tenant_partitions if partitioned else None,
-    )
-    def contract(context: dg.AssetCheckExecutionContext, world: WorldResource) -> dg.AssetCheckResult:
-        partition = context.partition_key if partitioned else None
-        return _result(key, judge, world.create_resource(), partition)
-
-    return contract
-
-
-def _gwp(frame: pl.DataFrame, world: World) -> None:
-    from greenlang_assets.core.factors.contracts import check_gwp
-
-    check_gwp(frame)
-
-
-def _properties(frame: pl.DataFrame, world: World) -> None:
-    from greenlang_assets.core.factors.contracts import check_properties
-
-    check_properties(frame)
 
 
 def gwp_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """The GWP sets: every set whole, every value positive, the well-known gases in all three."""
-
-    @dg.asset_check(
-        asset=key, name="contract", description="every set holds CH4, N2O and the HFCs", blocking=True
-    )
-    def contract(world: WorldResource) -> dg.AssetCheckResult:
-        return _result(key, _gwp, world.create_resource(), None)
-
-    return contract
+    """The GWP sets are whole."""
+    return _blocking(key, "contract", "AR4, AR5 and AR6 each hold the Kyoto basket, positive and cited", _gwp)
 
 
 def properties_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """The fuel properties: positive, with a unit that reads, cited."""
-
-    @dg.asset_check(
-        asset=key, name="contract", description="positive, with a unit that reads, cited", blocking=True
-    )
-    def contract(world: WorldResource) -> dg.AssetCheckResult:
-        return _result(key, _properties, world.create_resource(), None)
-
-    return contract
+    """The fuel properties can be used."""
+    return _blocking(key, "contract", "positive, cited, with a unit that reads", _properties)
 
 
 def library_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """Every equation and binding has a citation and a test vector; no two are the same."""
-
-    @dg.asset_check(
-        asset=key,
-        name="cited_and_tested",
-        description="unique ids and hashes; a citation and a test vector in every definition",
-        blocking=True,
-    )
-    def cited_and_tested(world: WorldResource) -> dg.AssetCheckResult:
-        return _result(key, _library, world.create_resource(), None)
-
-    return cited_and_tested
-
-
-def _library(frame: pl.DataFrame, world: World) -> None:
-    doubled = frame.filter(pl.col("sha256").is_duplicated())
-    bare = frame.filter(
-        ~pl.col("definition").str.contains('"citation":{', literal=True)
-        | ~pl.col("definition").str.contains('"vectors":[{', literal=True)
-    )
-    for faulty, what in ((doubled, "the same content as another"), (bare, "no citation or no test vector")):
-        if faulty.height:
-            raise GreenlangError(
-                "LIBRARY_CONTRACT",
-                f"{faulty.height} formulas have {what}",
-                found=", ".join(faulty["formula_id"].head(3)),
-                expected="every formula its own, cited, with a test vector",
-            )
+    """Every formula is its own, cited and tested."""
+    words = "unique content; a citation and a test vector in every definition"
+    return _blocking(key, "cited_and_tested", words, require_cited)

@@ -4,8 +4,6 @@ Belongs here: one asset a recipe, its description for people, its blocking check
 Does not belong here: how it is made (``core.recipes``) or checked (``core.factors.contracts``).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg
@@ -13,7 +11,7 @@ import dagster as dg
 from greenlang_assets.core.recipes import factors, formulas
 from greenlang_assets.core.recipes.base import Recipe
 from greenlang_assets.defs import keys
-from greenlang_assets.defs.checks import gwp_check, library_check, properties_check, table_check
+from greenlang_assets.defs.checks import factor_check, gwp_check, library_check, properties_check
 from greenlang_assets.defs.provenance import record
 from resources.dagster.resource import WorldResource
 
@@ -91,7 +89,7 @@ ASSETS = [
     _asset(formulas.RECIPE, keys.GROUP_FORMULAS),
 ]
 CHECKS = [
-    *(table_check(key) for key in (*_PUBLISHER_KEYS, keys.CATALOGUE)),
+    *(factor_check(key) for key in (*_PUBLISHER_KEYS, keys.CATALOGUE)),
     gwp_check(keys.IPCC_GWP),
     properties_check(keys.FUEL_PROPERTIES),
     library_check(keys.LIBRARY),

@@ -4,8 +4,6 @@ Belongs here: specs read from the dbt project's own ``schema.yml``, one build fo
 Does not belong here: SQL, or how dbt is run (``resources.dbt_project``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ Belongs here: the ledger's node in the graph, its check, its job and schedule.
 Does not belong here: the verification (``resources.dagster.verification``).
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from greenlang_assets.defs import keys

@@ -4,8 +4,6 @@ Belongs here: one asset a recipe, its partitions, its description for people, it
 Does not belong here: how it is made (``core.recipes.tenants``).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg
@@ -13,7 +11,7 @@ import dagster as dg
 from greenlang_assets.core.recipes import tenants, tie_out
 from greenlang_assets.core.recipes.base import Recipe, latest_input, load_table
 from greenlang_assets.defs import keys
-from greenlang_assets.defs.checks import table_check
+from greenlang_assets.defs.checks import tenant_check
 from greenlang_assets.defs.partitions import tenant_partitions
 from greenlang_assets.defs.provenance import record
 from greenlang_assets.defs.tie_out_plot import tie_out_plot
@@ -58,7 +56,7 @@ _DESCRIPTIONS = {
     ),
 }
 _KINDS = {"tenants/method": {"csv"}, "tenants/tie_out": {"table", "polars"}}
-_CALCULATION_DEPS: list[dg.CoercibleToAssetKey] = [
+_CALCULATION_DEPS: list[dg.AssetKey] = [
     keys.ACTIVITY,
     keys.METHOD,
     keys.REGISTER,
@@ -67,7 +65,7 @@ _CALCULATION_DEPS: list[dg.CoercibleToAssetKey] = [
     keys.IPCC_GWP,
     keys.LIBRARY,
 ]
-_DEPS: dict[str, list[dg.CoercibleToAssetKey]] = {
+_DEPS: dict[str, list[dg.AssetKey]] = {
     "tenants/emissions": _CALCULATION_DEPS,
     "tenants/rejected": [keys.EMISSIONS],
     "tenants/totals": [keys.EMISSIONS],
@@ -117,4 +115,4 @@ ASSETS = [
     _asset(tenants.TOTALS_RECIPE, partitioned=True),
     tie_out_asset,
 ]
-CHECKS = [table_check(key, partitioned=True) for key in (keys.ACTIVITY, keys.EMISSIONS, keys.TOTALS)]
+CHECKS = [tenant_check(key) for key in (keys.ACTIVITY, keys.EMISSIONS, keys.TOTALS)]

@@ -6,7 +6,6 @@ Does not belong here: what is materialised; where Dagster keeps its state (``res
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,9 @@ from contextlib import contextmanager
 import dagster as dg
 
 from greenlang_assets.core.errors import GreenlangError
+
+#: Progress is ours to show; every event of a run is kept in the instance, where Dagster's UI shows it.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @contextmanager
@@ -25,8 +27,6 @@ def open_instance(environment: Mapping[str, str]) -> Iterator[dg.DagsterInstance
         environment: what :func:`resources.dagster_home.prepare` returned.
     """
     os.environ.update(environment)
-    # Progress is ours to show; Dagster's event stream stays in its log, where the UI shows it.
-    logging.getLogger("dagster").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="dagster")
     with dg.DagsterInstance.get() as instance:
         yield instance
@@ -59,6 +59,7 @@ class Runner:
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             partition_key=partition,
+            run_config=_QUIET,
             asset_selection=[dg.AssetKey(name.split("/")) for name in assets] or None,
             raise_on_error=False,
         )

@@ -37,10 +37,13 @@ class World:
         ledger: the append-only chain of entries.
         publisher_files: folder of the publishers' own files, where there is one.
         tenant_folders: folders that hold one folder a tenant programme.
+
+    Two worlds over the same folders are equal: what is loaded by its content hash is the same content
+    whichever connection it came through, and so may be kept from one run to the next.
     """
 
-    store: ArtifactStore
-    ledger: Ledger
+    store: ArtifactStore = field(compare=False)
+    ledger: Ledger = field(compare=False)
     publisher_files: Path | None
     tenant_folders: tuple[Path, ...]
 
@@ -160,10 +163,10 @@ def file_input(name: str, sha256: str, *, partition: str | None = None) -> Input
 
 def load_table(world: World, reference: InputRef) -> pl.DataFrame:
     """The table behind an input, its bytes verified against the hash that the ledger holds."""
-    return _table(world.store, reference.content_sha256)
+    return _table(world, reference.content_sha256)
 
 
-@lru_cache(maxsize=16)
-def _table(store: ArtifactStore, content_sha256: str) -> pl.DataFrame:
+@lru_cache(maxsize=32)
+def _table(world: World, content_sha256: str) -> pl.DataFrame:
     # Content never changes under its hash, so a table verified once in a process stays verified.
-    return read_table(store.get(content_sha256))
+    return read_table(world.store.get(content_sha256))

@@ -6,6 +6,7 @@ Does not belong here: the language and the loader (``core.formulas``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import polars as pl
@@ -29,12 +30,24 @@ LIBRARY = "formulas/library"
 
 def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
     del partition
-    families = sorted((DATA_ROOT / "formulas").glob("*.yaml"))
     return (
-        *(file_input(f"formulas/{path.name}", sha256_hex(path.read_bytes())) for path in families),
+        *(file_input(f"formulas/{name}", sha256) for name, sha256 in _families()),
         latest_input(world, "factors/catalogue"),
         latest_input(world, "factors/fuel_properties"),
     )
+
+
+@lru_cache(maxsize=2)
+def _shipped(catalogue: Catalogue, families: tuple[tuple[str, str], ...]) -> tuple[Library, str]:
+    # The families' hashes stand for the files: as long as they are the same, so is the library.
+    del families
+    library = Library.shipped(catalogue)
+    return library, sha256_hex(_content(library))
+
+
+def _families() -> Iterator[tuple[str, str]]:
+    for path in sorted((DATA_ROOT / "formulas").glob("*.yaml")):
+        yield path.name, sha256_hex(path.read_bytes())
 
 
 def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
@@ -76,17 +89,15 @@ def _content(library: Library) -> bytes:
 RECIPE = Recipe(LIBRARY, "1.0.0", _CODE, _inputs, _make)
 
 
-@lru_cache(maxsize=2)
 def library_of(world: World, reference: InputRef, catalogue: Catalogue) -> Library:
     """The library behind a record: the shipped one, proved to be the recorded one row by row.
 
     Raises:
         GreenlangError: ``LIBRARY_NOT_RECORDED`` when the shipped library is not what was recorded.
     """
-    recorded = load_table(world, reference)
-    library = Library.shipped(catalogue)
-    content = _content(library)
-    if sha256_hex(content) != reference.content_sha256:
+    library, content_sha256 = _shipped(catalogue, tuple(_families()))
+    if content_sha256 != reference.content_sha256:
+        recorded = load_table(world, reference)
         known = set(recorded["sha256"])
         other = [
             formula.id for formula in (*library.equations, *library.bindings) if formula.sha256 not in known
@@ -99,3 +110,24 @@ def library_of(world: World, reference: InputRef, catalogue: Catalogue) -> Libra
             hint="materialise formulas/library first",
         )
     return library
+
+
+def require_cited(frame: pl.DataFrame) -> None:
+    """Refuse a recorded library in which a formula is another's double, uncited or untested.
+
+    Raises:
+        GreenlangError: ``LIBRARY_CONTRACT``.
+    """
+    doubled = frame.filter(pl.col("sha256").is_duplicated())
+    bare = frame.filter(
+        ~pl.col("definition").str.contains('"citation":{', literal=True)
+        | ~pl.col("definition").str.contains('"vectors":[{', literal=True)
+    )
+    for faulty, what in ((doubled, "the same content as another"), (bare, "no citation or no test vector")):
+        if faulty.height:
+            raise GreenlangError(
+                "LIBRARY_CONTRACT",
+                f"{faulty.height} formulas have {what}",
+                found=", ".join(faulty["formula_id"].head(3)),
+                expected="every formula its own, cited, with a test vector",
+            )

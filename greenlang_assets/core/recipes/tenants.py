@@ -9,12 +9,15 @@ Every recipe of a partition looks at one cohort and period, filtered when it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import TypedDict
 
 import polars as pl
 
 from greenlang_assets.core.calculation.batch import BatchResult, calculate_batch
-from greenlang_assets.core.calculation.tie_out import Calculator
+from greenlang_assets.core.factors.catalogue import Catalogue
+from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.gwp import GwpTable
 from greenlang_assets.core.provenance.canonical import table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
 from greenlang_assets.core.recipes import factors, formulas
@@ -166,12 +169,19 @@ def _calculated(world: World, inputs: tuple[InputRef, ...]) -> BatchResult:
 _DERIVED = ("tenants/emissions",)
 
 
-def calculator(world: World, tables: Mapping[str, InputRef]) -> Calculator:
-    """The batch calculation over recorded factors, formulas and GWP sets."""
+class Parts(TypedDict):
+    """What a calculation is made with, beside activity and method."""
+
+    catalogue: Catalogue
+    library: Library
+    gwp: GwpTable
+
+
+def parts_of_calculation(world: World, tables: Mapping[str, InputRef]) -> Parts:
+    """Recorded factors, formulas and GWP sets, verified as they are loaded."""
     catalogue = factors.catalogue_of(world, tables["factors/catalogue"], tables["factors/fuel_properties"])
     library = formulas.library_of(world, tables["formulas/library"], catalogue)
-    gwp = factors.gwp_of(world, tables["factors/ipcc_gwp"])
-    return partial(calculate_batch, catalogue=catalogue, library=library, gwp=gwp)
+    return Parts(catalogue=catalogue, library=library, gwp=factors.gwp_of(world, tables["factors/ipcc_gwp"]))
 
 
 def by_programme(
@@ -191,10 +201,12 @@ def _batch(world: World, *inputs: InputRef) -> BatchResult:
     # Emissions, totals and rejected rows of one partition come from one calculation; content hashes are
     # its whole input, so within a process it is done once.
     tables = {reference.asset: reference for reference in inputs}
-    calculate = calculator(world, tables)
+    parts = parts_of_calculation(world, tables)
     activity = load_table(world, tables["tenants/activity"])
     results = [
-        calculate(rows, method) for method, rows in by_programme(world, tables, activity) if rows.height
+        calculate_batch(rows, method, **parts)
+        for method, rows in by_programme(world, tables, activity)
+        if rows.height
     ]
     return BatchResult(
         lines=pl.concat([result.lines for result in results]).sort(LINES.key),

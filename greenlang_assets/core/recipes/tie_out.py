@@ -15,8 +15,8 @@ from greenlang_assets.core.recipes.tenants import (
     CALCULATION_CODE,
     all_partitions,
     by_programme,
-    calculator,
     gather,
+    parts_of_calculation,
 )
 
 ASSET = "tenants/tie_out"
@@ -40,16 +40,14 @@ def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
 def compare(world: World, inputs: tuple[InputRef, ...]) -> tuple[TieOut, ...]:
     """One comparison a tenant programme, over all its recorded partitions."""
     tables = {reference.asset: reference for reference in inputs}
-    calculate = calculator(world, tables)
-    grid = load_table(world, tables["factors/catalogue"]).filter(pl.col("dataset") == "egrid-subregion")
-    editions = dict(grid.select("edition", "year").unique().sort("year").iter_rows())
+    parts = parts_of_calculation(world, tables)
     frames = (
         gather(world, inputs, "tenants/activity"),
         gather(world, inputs, "tenants/totals"),
         load_table(world, tables["tenants/reported"]),
     )
     return tuple(
-        tie_out(activity, totals, reported, method, editions=editions, calculate=calculate)
+        tie_out(activity, totals, reported, method, **parts)
         for method, activity, totals, reported in by_programme(world, tables, *frames)
     )
 
