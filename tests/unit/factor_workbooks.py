@@ -162,6 +162,7 @@ HUB_TABLES: dict[int, tuple[str, list[tuple[object, ...]]]] = {
             ("ASHRAE #", "100-year GWP", "Blend Composition"),
             ("R-406A", 0, "55% HCFC-22 , 41% HCFC-142b , 4% isobutane"),
             ("R-410A", 1924, "50% HFC-32 , 50% HFC-125"),
+            ("Source: \n100-year GWP values from IPCC Fifth Assessment Report (AR5), 2013.",),
         ],
     ),
 }

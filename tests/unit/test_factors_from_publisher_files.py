@@ -102,6 +102,32 @@ def test_hub_rows_as_a_second_reader_reads_them(
             assert " ".join(label[:-1].split()) in row["activity_path"]
 
 
+@pytest.mark.parametrize("edition", ["2024", "2025"])
+def test_every_figure_of_the_hub_is_in_a_row(
+    edition: str, cells: dict[str, dict[str, dict[str, object]]]
+) -> None:
+    rows = tables.load("factors").filter(cite_document=f"GHG Emission Factors Hub {edition}")
+    heat = tables.load("properties").filter(edition=edition)
+    sheet = cells[rows["cite_source_file"][0]]["Emission Factors Hub"]
+    published: list[float] = []
+    table = 0
+    for address, value in sheet.items():
+        column, line = re.fullmatch(r"([A-Z]+)(\d+)", address).groups()  # type: ignore[union-attr]
+        title = re.fullmatch(r"Table (\d+)", str(sheet.get(f"B{line}", "")))
+        table = int(title[1]) if title else table
+        model_year = (table, column) in ((3, "D"), (4, "E"))
+        # Before Table 1 stands a box of GWPs; Table 11 repeats the IPCC's.
+        if table in (0, 11) or model_year:
+            continue
+        if isinstance(value, int | float) or (isinstance(value, str) and value.strip() == "0"):
+            published.append(float(value))
+    figures = [name for name, dtype in rows.schema.items() if dtype == pl.Float64()]
+    ours = [value for name in figures for value in rows[name].drop_nulls()] + heat["value"].to_list()
+    losses = (re.search(r"grid gross loss ([0-9.]+)", note) for note in rows["note"].drop_nulls())
+    ours += [float(loss[1]) for loss in losses if loss]
+    assert sorted(ours) == sorted(published)
+
+
 def test_egrid_rows_as_a_second_reader_reads_them(cells: dict[str, dict[str, dict[str, object]]]) -> None:
     rows = tables.load("factors").filter(dataset="egrid-subregion").sample(SAMPLE, seed=2)
     for row in rows.iter_rows(named=True):

@@ -186,6 +186,11 @@ BAD = {
         "GWP_SET_UNKNOWN",
         {},
     ),
+    "no GWP set for blends": (
+        put("Source: \n100-year GWP values from IPCC Fifth Assessment Report (AR5), 2013.", "Source: IPCC"),
+        "GWP_SET_UNKNOWN",
+        {},
+    ),
     "label missing": (put("Diesel Fuel", None), "LABEL_MISSING", {"column": "C"}),
 }  # fmt: skip
 

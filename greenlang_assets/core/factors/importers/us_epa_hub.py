@@ -293,18 +293,22 @@ class _Hub(HubSheet):
             path = f"{root} > {self.label(row, 'C', 'Vehicle Type')}"
             self._add(number, row, path, unit, **self._gases(row, "DEF", unit))
 
-    def _waste(self) -> None:
-        first, last = self.bounds[9]
+    def _stated(self, number: int, sentence: str) -> None:
+        """Refuse CO2e whose GWP set the table's notes do not name."""
+        first, last = self.bounds[number]
         notes = " ".join(self.sheet.text(row, "C") or "" for row in range(first, last + 1))
-        if "AR4 GWP values are used to convert all waste emission factors into CO2e." not in notes:
+        if sentence not in notes:
             raise self.sheet.refuse(
                 "GWP_SET_UNKNOWN",
-                "Table 9 does not say which GWPs its CO2e was made with",
+                f"Table {number} does not say which GWPs its CO2e was made with",
                 last,
                 "C",
                 found="no such sentence in its notes",
-                expected="AR4 GWP values are used to convert …",
+                expected=sentence,
             )
+
+    def _waste(self) -> None:
+        self._stated(9, "AR4 GWP values are used to convert all waste emission factors into CO2e.")
         for row in self.body(9):
             material = self.label(row, "C", "Material")
             for column, treatment in WASTE_COLUMNS.items():
@@ -331,6 +335,7 @@ class _Hub(HubSheet):
         return printed
 
     def _blends(self) -> None:
+        self._stated(12, "100-year GWP values from IPCC Fifth Assessment Report (AR5)")
         for row in self.body(12):
             self._add(
                 12,
