@@ -37,7 +37,7 @@ from greenlang_assets.core.calculation.validation import validate
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.model import EmissionFactor, FuelProperty
-from greenlang_assets.core.factors.references import publisher_id
+from greenlang_assets.core.factors.references import PUBLISHERS, publisher_id
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.evaluate import evaluate_float
 from greenlang_assets.core.formulas.library import Library
@@ -122,8 +122,17 @@ class CalculationEngine:
 
     def _activities(self, publisher: str) -> list[str]:
         """Activities for which a publisher gives factors, sorted."""
-        of_publisher = self.catalogue.frame.filter(pl.col("publisher") == publisher)
-        return of_publisher["activity"].unique().sort().to_list()
+        frame = self.catalogue.frame
+        activities = frame.filter(pl.col("publisher") == publisher)["activity"].unique().sort().to_list()
+        if not activities:
+            known = frame["publisher"].unique().sort().to_list()
+            raise GreenlangError(
+                "PUBLISHER_UNKNOWN",
+                "the catalogue has no factors of this publisher",
+                found=publisher,
+                expected=", ".join([*known, *(alias for alias, name in PUBLISHERS.items() if name in known)]),
+            )
+        return activities
 
     # --- one calculation
 
@@ -273,6 +282,7 @@ class CalculationEngine:
                 ``INSTRUMENTS_EXCEED_USE``, ``INSTRUMENT_DUPLICATED``, ``SCOPE2_INPUTS``.
         """
         location = self.calculate(formula_id, inputs, context)
+        gwp_set = _stated(location)
         if len(location.inputs) != 1:
             raise GreenlangError(
                 "SCOPE2_INPUTS",
@@ -282,7 +292,6 @@ class CalculationEngine:
                 where={"formula": formula_id},
             )
         use = location.inputs[0]
-        gwp_set = _stated(location)
         parts, left = scope2.cover(use, gwp_set, instruments)
         if left > 0 or not parts:
             if residual_mix is not None:

@@ -40,7 +40,7 @@ def activity_of(name: str, activities: Iterable[str], table: Path | None = None)
     Raises:
         GreenlangError: ``FUEL_UNKNOWN`` with the nearest names.
     """
-    known = set(activities)
+    known = dict.fromkeys(sorted(activities))  # in order: candidates of equal rank must not swap
     names = _names(table or DATA_ROOT / "calculation" / "fuel_names.csv")
     key = slug(name)
     found = key if key in known else names.get(key)
@@ -48,7 +48,7 @@ def activity_of(name: str, activities: Iterable[str], table: Path | None = None)
         return found
     from rapidfuzz import fuzz, process
 
-    spellings = {**{activity: activity for activity in known}, **names}
+    spellings = {activity: activity for activity in known} | names
     near = process.extract(key, list(spellings), scorer=fuzz.WRatio, limit=12)
     candidates = [spellings[spelling] for spelling, _, _ in near if spellings[spelling] in known]
     raise GreenlangError(
