@@ -56,11 +56,23 @@ def check_goldens(spec: PackSpec, judge: Judge) -> None:
             "GOLDEN_FACTORS_DIFFER",
             ("tests", "golden"),
             f"the golden cases imply different factors for {output} per {' × '.join(carrying)}: {told}"
-            + (f"; what is burnt does not depend on {', '.join(plain)}" if plain else ""),
+            + (f"; what is burnt does not depend on {', '.join(plain)}" if plain else "")
+            + _against_properties(spec, output, plain),
             found=told,
             expected="one factor for one fuel",
             hint="the cases are run against the generated agent, and those that are wrong fail there",
         )
+
+
+def _against_properties(spec: PackSpec, output: str, plain: list[str]) -> str:
+    """The pack's own properties that say that the output does depend on those inputs."""
+    rules = spec.tests.properties if spec.tests is not None else []
+    said = [
+        item.name
+        for item in rules
+        if f"output.{output}" in item.rule and any(f"input.{name}" in item.rule for name in plain)
+    ]
+    return f", yet the property {', '.join(said)} says that it does" if said else ""
 
 
 def _carries(dtype: str, unit: str | None) -> bool:
