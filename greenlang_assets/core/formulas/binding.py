@@ -48,7 +48,8 @@ GwpSource = Callable[[str, FormulaInput], float]
 class BindingVector:
     """The worked case of a binding; ``outputs`` are exact, in the units of the outputs.
 
-    ``external`` where the publisher's own columns state the result, else it is the exact interpreter's.
+    ``external`` where the publisher states a result that the formula was not given. Otherwise the outputs are
+    the publisher's own figure per unit of activity, or what exact arithmetic makes of it.
     """
 
     inputs: Mapping[str, Value]
@@ -212,7 +213,7 @@ class Binding:
             if item.symbol in self.rule.expect
         }
         source = f"{self.row['cite_document']}, {self.row['cite_table']}, row {self.row['cite_row']}"
-        return (BindingVector(inputs, stated, source, True),)
+        return (BindingVector(inputs, stated, source, self.rule.is_external),)
 
     def _stated(self, output: FormulaOutput, inputs: Mapping[str, Value]) -> Fraction:
         """The publisher's figure per unit of activity, times the vector's activity, in the output's unit."""

@@ -2,7 +2,8 @@
 
 Belongs here: evaluation of single values. Does not belong here: rounding for publication (``rounding``).
 
-``+ - * /`` and square roots are IEEE 754 operations and agree with Polars bit for bit on every machine.
+Sums, products, reciprocals and square roots are IEEE 754 operations and agree with Polars bit for bit on
+every machine; a quotient is a product with a reciprocal (``plan`` says why).
 ``exp``, ``log`` and powers that are not integers come from the platform's C library, which Polars and
 CPython share on Linux; the property tests compare them there, and a formula that needs more declares a
 coarser precision.
@@ -79,9 +80,8 @@ def _value(
             return numbers[name]
         case Step(name):
             return results[name]
-        case Scale(operand):
-            mark, factor = node.operation
-            return of(operand) * factor if mark == "*" else of(operand) / factor
+        case Scale(operand, factor):
+            return of(operand) * float(factor)
         case Negate(operand):
             return -of(operand)
         case Arithmetic(sign, left, right):
@@ -117,7 +117,8 @@ def _arithmetic(sign: str, left: float, right: float) -> float:
         return left * right
     if right == 0:
         raise undefined("a division by zero")
-    return left / right
+    # Not left / right: plan.py says why.
+    return left * (1.0 / right)
 
 
 def _power(base: float, node: Raise) -> float:

@@ -245,8 +245,9 @@ class Library:
     def stats(self) -> dict[str, Any]:
         """Counts: equations (official text read), second_hand, bindings, and how they are proved.
 
-        ``with_external_vector`` counts equations and bindings whose expected result somebody else
-        published; ``unbound_rows`` the factor rows that a rule selected but that lack a figure.
+        ``with_external_vector`` counts equations and bindings whose expected result somebody else published
+        and the formula was not given; ``unbound_rows`` the factor rows that a rule selected
+        but that lack a figure.
         """
         from greenlang_assets.core.formulas.proof import doubles
 
@@ -258,7 +259,7 @@ class Library:
                 families[item.family][kind] += 1
                 domains[item.domain][kind] += 1
         proved = sum(any(vector.external for vector in item.vectors) for item in self._equations.values())
-        proved += sum(bool(binding.rule.expect) for binding in self._bindings.values())
+        proved += sum(binding.rule.is_external for binding in self._bindings.values())
         return {
             "equations": len(official),
             "second_hand": len(self._equations) - len(official),

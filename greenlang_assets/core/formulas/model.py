@@ -255,6 +255,14 @@ class BindingRule(_Record):
     expect: dict[str, str] = Field(default_factory=dict)
     tolerance: _EXACT | None = None
 
+    @property
+    def is_external(self) -> bool:
+        """Whether an expected figure is one that the formula was not given: a total beside its parts.
+
+        A column that is both put in and expected proves the units and the wiring, not the equation.
+        """
+        return bool(set(self.expect.values()) - set(self.roles.values()))
+
 
 class Gap(BaseModel):
     """What is missing from the library, and why."""

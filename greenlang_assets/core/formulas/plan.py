@@ -5,6 +5,11 @@ Does not belong here: units (they are gone once ``dimensions`` has inserted the 
 
 A plan is a list of steps. Each engine (exact, float, Polars) walks the same tree, so that the float
 engines do the same float64 operations in the same order and agree bit for bit.
+
+In float64 a unit factor is one multiplication by the nearest float, and ``a / b`` is ``a * (1 / b)``: Polars
+divides a column by a scalar in that way, but only where the frame, or the piece of it that a thread holds,
+has more than one row. Written out as a product with a reciprocal, a quotient is the same however the rows
+are partitioned; it may stand one rounding further from the exact value.
 """
 
 from __future__ import annotations
@@ -15,7 +20,6 @@ from typing import Literal
 
 #: Operations after sums are expanded and steps put in place of their names.
 MAX_EXPANDED = 5_000
-_EXACT_INTEGER = 2**53
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Scale:
-    """A unit conversion: ``operand`` times an exact factor."""
+    """A unit conversion: ``operand`` times an exact factor; in float64 times the float nearest to it."""
 
     operand: Node
     factor: Fraction
-
-    @property
-    def operation(self) -> tuple[Literal["*", "/"], float]:
-        """The float64 operation: a division by 1000 is exact where 0.001 is not."""
-        if self.factor.numerator == 1 and self.factor.denominator < _EXACT_INTEGER:
-            return "/", float(self.factor.denominator)
-        return "*", float(self.factor)
 
 
 @dataclass(frozen=True)

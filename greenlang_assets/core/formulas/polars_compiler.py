@@ -73,10 +73,8 @@ class _Compiler:
                 return pl.col(self.columns.get(name, name)).cast(pl.Float64)
             case Step(name):
                 return self.steps[name]
-            case Scale(operand):
-                mark, factor = node.operation
-                inner = self.expression(operand)
-                return inner * _literal(factor) if mark == "*" else inner / _literal(factor)
+            case Scale(operand, factor):
+                return self.expression(operand) * _literal(float(factor))
             case Negate(operand):
                 return -self.expression(operand)
             case Arithmetic(sign, left, right):
@@ -117,9 +115,9 @@ class _Compiler:
             return first - second
         if sign == "*":
             return first * second
-        if isinstance(right, Constant):
-            return first / second
-        return pl.when(second != 0).then(first / second)
+        # Not first / second: plan.py says why.
+        quotient = first * (_literal(1.0) / second)
+        return quotient if isinstance(right, Constant) else pl.when(second != 0).then(quotient)
 
 
 def _literal(value: float | None) -> pl.Expr:

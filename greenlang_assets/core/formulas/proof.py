@@ -217,7 +217,7 @@ def _frame(plan: Plan, cases: list[_Case]) -> list[dict[str, Any]]:
         for name, cells in columns.items():
             cells.append(float(numbers[name]) if name in numbers else keys[name])
     frame = pl.DataFrame({"": range(len(cases)), **columns})
-    return frame.select(**compile_polars(plan)).to_dicts()
+    return frame.with_columns(**compile_polars(plan)).to_dicts()
 
 
 def doubles(library: Library) -> list[tuple[str, str]]:

@@ -200,20 +200,18 @@ def _bound(node: Node, steps: Mapping[str, int | None]) -> int | None:
             return 1
         case Step(name):
             return steps[name]
-        case Scale(operand):
-            mark, factor = node.operation
-            exact = Fraction(factor) == (node.factor if mark == "*" else 1 / node.factor)
+        case Scale(operand, factor):
             inner = of(operand)
-            return None if inner is None else inner[0] + (1 if exact else 2)
+            return None if inner is None else inner[0] + (1 if Fraction(float(factor)) == factor else 2)
         case Arithmetic("+", left, right):
             both = of(left, right)
             return None if both is None else max(both) + 1
         case Total(terms):
             every = of(*terms)
             return None if every is None else max(every) + len(terms) - 1
-        case Arithmetic("*" | "/", left, right):
+        case Arithmetic("*" | "/" as sign, left, right):
             both = of(left, right)
-            return None if both is None else sum(both) + 1
+            return None if both is None else sum(both) + (1 if sign == "*" else 2)
         case Raise(base, exponent):
             inner = of(base)
             if inner is None:
