@@ -15,14 +15,18 @@ from greenlang_assets.core.errors import GreenlangError
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Columns of a table that nobody looks at in a terminal: nothing is cut.
+WIDE = 240
+
 FINE, NEGATIVE, UNREADABLE, USAGE = 0, 1, 2, 64
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A terminal; plain text when the output goes into a file or a pipe."""
+    """A terminal; plain text, as wide as it needs to be, when the output goes into a file or a pipe."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
 
 
 def print_json(answer: Any) -> None:

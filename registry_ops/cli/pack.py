@@ -79,6 +79,7 @@ def _print(file: Path, processed: Processed) -> None:
     if processed.plan is not None:
         formula = processed.plan.formula
         how = "inferred" if formula.inferred else "named"
+        pinned = _counted(len(processed.plan.choices), "factor row")
         out.print(
             f"formula {formula.id}@{formula.version} ({how}), {len(processed.plan.choices)} factors pinned"
         )

@@ -38,11 +38,11 @@ def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
 
 
 @lru_cache(maxsize=2)
-def _shipped(catalogue: Catalogue, families: tuple[tuple[str, str], ...]) -> tuple[Library, str]:
+def _shipped(catalogue: Catalogue, families: tuple[tuple[str, str], ...]) -> tuple[Library, bytes]:
     # The families' hashes stand for the files: as long as they are the same, so is the library.
     del families
     library = Library.shipped(catalogue)
-    return library, sha256_hex(_content(library))
+    return library, _content(library)
 
 
 def _families() -> Iterator[tuple[str, str]]:
@@ -53,11 +53,9 @@ def _families() -> Iterator[tuple[str, str]]:
 def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition
     by_asset = {reference.asset: reference for reference in inputs}
-    library = Library.shipped(
-        catalogue_of(world, by_asset["factors/catalogue"], by_asset["factors/fuel_properties"])
-    )
+    catalogue = catalogue_of(world, by_asset["factors/catalogue"], by_asset["factors/fuel_properties"])
+    library, content = _shipped(catalogue, tuple(_families()))
     library.validate()
-    content = _content(library)
     counted = library.stats()
     return Made(
         content,
@@ -95,8 +93,8 @@ def library_of(world: World, reference: InputRef, catalogue: Catalogue) -> Libra
     Raises:
         GreenlangError: ``LIBRARY_NOT_RECORDED`` when the shipped library is not what was recorded.
     """
-    library, content_sha256 = _shipped(catalogue, tuple(_families()))
-    if content_sha256 != reference.content_sha256:
+    library, content = _shipped(catalogue, tuple(_families()))
+    if sha256_hex(content) != reference.content_sha256:
         recorded = load_table(world, reference)
         known = set(recorded["sha256"])
         other = [
