@@ -17,7 +17,7 @@ import polars as pl
 
 from greenlang_assets.core.calculation.lines import seal_lines, sum_totals
 from greenlang_assets.core.calculation.prepare import Formula, GwpChoice, bounds_of, choose_gwp, open_inputs
-from greenlang_assets.core.calculation.quantities import Bounds, Ratio, ratio
+from greenlang_assets.core.calculation.quantities import Bounds, ratio
 from greenlang_assets.core.calculation.scope2 import MARKET_BASIS
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue, Match
@@ -64,7 +64,7 @@ class _Plan:
     match: Match
     binding: Binding
     gwp: GwpChoice
-    ratio: Ratio
+    ratio: float
     bounds: Bounds
 
     @property
@@ -202,7 +202,7 @@ def _reject(part: pl.DataFrame, error: GreenlangError, found: pl.Expr | None = N
 def _calculate(part: pl.DataFrame, plan: _Plan) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Rows of one plan as unsealed lines, and those that cannot be one."""
     quantity = pl.col("converted_quantity")
-    part = part.with_columns(plan.ratio.expression(pl.col("quantity")).alias("converted_quantity"))
+    part = part.with_columns((pl.col("quantity") * pl.lit(plan.ratio)).alias("converted_quantity"))
     rejected = []
     finite = part["converted_quantity"].is_finite().fill_null(False)
     if not finite.all():

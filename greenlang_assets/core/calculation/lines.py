@@ -64,7 +64,7 @@ def seal_lines(activity: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.Data
 
 
 def sum_totals(activity: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """One total per facility and period that has a line.
+    """One total per facility and period that has a line; where every row was rejected, there is no total.
 
     Scope "outside" (biogenic CO2) is in no total. Scope 2 enters the market-based sum by its market-based
     figure, everything else by its only one.

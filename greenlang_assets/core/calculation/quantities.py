@@ -1,7 +1,7 @@
 """Numbers on their way into a calculation: a number or a text with a unit, in the formula's own unit.
 
-Belongs here: reading, converting and bounding one input; the operations of a conversion.
-Does not belong here: frames (``batch`` applies the same float64 operations to columns), rounding a result
+Belongs here: reading, converting and bounding one input.
+Does not belong here: frames (``batch`` multiplies columns by the same ratios), rounding a result
 (``core.formulas.rounding``).
 """
 
@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import polars as pl
-
 from greenlang_assets.core.calculation.model import ConvertedInput
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FuelProperty
@@ -23,59 +21,36 @@ from greenlang_assets.core.units import Unit, conversion, normalise_unit, qualif
 _QUANTITY = re.compile(r"\s*(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?)\s*(?P<unit>\S.*)?")
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """Two units' exact ratio as one float64 operation: a division by 1000 is exact where 0.001 is not."""
-
-    divides: bool
-    number: float
-
-    def apply(self, number: float) -> float:
-        """The number in the other unit."""
-        return number / self.number if self.divides else number * self.number
-
-    def expression(self, column: pl.Expr) -> pl.Expr:
-        """The same operation on a column."""
-        factor = pl.lit(self.number, dtype=pl.Float64)
-        return column / factor if self.divides else column * factor
-
-
 @cache
-def ratio(from_unit: str, to_unit: str) -> Ratio:
-    """The operation that brings a number in ``from_unit`` to ``to_unit``.
+def ratio(from_unit: str, to_unit: str) -> float:
+    """The exact ratio of two units as the nearest float64: multiplied by it, a number is in the other unit.
+
+    A ratio is never divided by: Polars divides a column by a constant as a product with its reciprocal,
+    which in one row of seven is not the quotient that IEEE 754 and Python give.
 
     Raises:
         GreenlangError: those of :func:`core.units.conversion`.
     """
-    exact = conversion(from_unit, to_unit)
-    if exact.numerator == 1 and exact.denominator < 2**53:
-        return Ratio(True, float(exact.denominator))
-    return Ratio(False, float(exact))
+    return float(conversion(from_unit, to_unit))
 
 
 @dataclass(frozen=True)
 class Route:
-    """How a quantity gets from its unit to the formula's: ratios in order, perhaps through a property.
+    """How a quantity gets from its unit to the formula's: factors in order, perhaps a property among them.
 
     Args:
-        steps: float64 operations, in order.
+        factors: what the number is multiplied by, in order.
         fuel_property: the published property among them, which the result cites; usually none.
     """
 
-    steps: tuple[Ratio, ...]
+    factors: tuple[float, ...]
     fuel_property: FuelProperty | None = None
 
     def apply(self, number: float) -> float:
         """The number in the formula's unit."""
-        for step in self.steps:
-            number = step.apply(number)
+        for factor in self.factors:
+            number *= factor
         return number
-
-    def expression(self, column: pl.Expr) -> pl.Expr:
-        """The same operations on a column."""
-        for step in self.steps:
-            column = step.expression(column)
-        return column
 
 
 def direct(from_unit: str, to_unit: str) -> Route:
@@ -97,7 +72,7 @@ def through(fuel_property: FuelProperty, from_unit: str, to_unit: str) -> Route:
     fuel = Unit(tuple((name, mark, -power) for name, mark, power in unit.factors if power < 0))
     content = Unit(tuple(factor for factor in unit.factors if factor[2] > 0))
     return Route(
-        (ratio(from_unit, fuel.text), Ratio(False, fuel_property.value), ratio(content.text, to_unit)),
+        (ratio(from_unit, fuel.text), fuel_property.value, ratio(content.text, to_unit)),
         fuel_property,
     )
 
@@ -142,7 +117,7 @@ def read_input(
 
     Args:
         given: a number, which is in the formula's unit, or text with a unit, e.g. ``1000 kWh[gross]``,
-            which is converted by exact ratios, each in one float64 operation.
+            which is multiplied by the ratio of the two units.
         bounds: the formula's declaration of this input.
         route: how to get from one unit to the other.
 

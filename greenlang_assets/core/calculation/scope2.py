@@ -166,7 +166,7 @@ def cover(
         names.add(instrument.instrument_id)
         unit = rate_unit(instrument.rate, gwp_set, instrument.instrument_id)
         covered, _ = read_input(instrument.quantity, Bounds(instrument.instrument_id, unit, 0.0))
-        in_use_unit = ratio(unit, use.unit).apply(covered.quantity)
+        in_use_unit = covered.quantity * ratio(unit, use.unit)
         left -= exact(in_use_unit)
         if left < 0:
             raise GreenlangError(
@@ -219,7 +219,7 @@ def remainder_at_residual_mix(left: float, unit: str, mix: Rate, gwp_set: GwpSet
         GreenlangError: ``GWP_SET_MIXED``, ``UNIT_MISMATCH``.
     """
     per = rate_unit(mix, gwp_set, "the residual mix")
-    return _part("residual-mix", "residual mix", ratio(unit, per).apply(left), per, mix)
+    return _part("residual-mix", "residual mix", left * ratio(unit, per), per, mix)
 
 
 def remainder_at_grid_average(result: CalculationResult, use: ConvertedInput) -> MarketPart:

@@ -107,7 +107,7 @@ def tie_out(
     )
     counted = dict(facilities.group_by("reason").len().iter_rows())
     return TieOut(
-        facilities=facilities,
+        facilities=facilities.drop("co2e_mg", "energy", "stated_energy", "energy_slack"),
         periods=_periods(facilities),
         reasons=pl.DataFrame(
             {
@@ -124,10 +124,15 @@ def tie_out(
 
 def _compared(activity: pl.DataFrame, totals: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
     """Facilities that meet :data:`PREDICATE`, with both figures and their relative difference."""
-    kinds = activity.group_by("facility_id", "period").agg(
-        (pl.col("activity") == _ELECTRICITY).any().alias("electric"),
-        pl.col("activity").is_in([_ELECTRICITY, _GAS]).all().alias("plain"),
-        pl.col("quantity").sum().alias("energy"),
+    # In the order of the key: a sum of floats depends on the order of its terms.
+    kinds = (
+        activity.sort("activity_id")
+        .group_by("facility_id", "period")
+        .agg(
+            (pl.col("activity") == _ELECTRICITY).any().alias("electric"),
+            pl.col("activity").is_in([_ELECTRICITY, _GAS]).all().alias("plain"),
+            pl.col("quantity").sum().alias("energy"),
+        )
     )
     calculated = pl.col("co2e_mg") / _MG_PER_TONNE
     difference = calculated / pl.col("reported_tco2e") - 1
