@@ -202,7 +202,8 @@ def test_a_total_leads_to_every_publishers_row(platform: Platform, recorded: Rec
     assert factor.children[0].sha256 == FILE
     assert formula.label == "gas@agency"
     assert gwp.label == "AR4: CH4 20, N2O 300"
-    assert [child.facts["row"] for child in gwp.children] == [3, 4]
+    assert [child.label for child in gwp.children] == ["CH4 20 over 100 years", "N2O 300 over 100 years"]
+    assert [child.children[0].facts["row"] for child in gwp.children] == [3, 4]
     assert json.loads(json.dumps(total.as_dict()))["children"][0]["sha256"] == recorded.line
 
 

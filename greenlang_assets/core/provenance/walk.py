@@ -15,7 +15,7 @@ from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance import potentials
-from greenlang_assets.core.provenance.canonical import StoredTable, number_text
+from greenlang_assets.core.provenance.canonical import StoredTable, number_text, row_sha256
 from greenlang_assets.core.provenance.ledger import InputRef, LedgerLink
 from greenlang_assets.core.provenance.ports import ArtifactStore, Ledger
 from greenlang_assets.core.provenance.rows import answers_to, is_factor, is_table
@@ -163,9 +163,8 @@ class _Walker:
                 label = f"{gwp_set}: " + ", ".join(
                     f"{row['gas']} {number_text(row['value'])}" for row in rows
                 )
-                facts = {"recorded_in": ref.asset, "recorded_content": ref.content_sha256}
-                sources = (_source_file(row) for row in rows)
-                return Node("gwp", label, sha256, facts, tuple(node for node in sources if node))
+                facts = {"gwp_set": gwp_set, "recorded_in": ref.asset, "recorded_content": ref.content_sha256}
+                return Node("gwp", label, sha256, facts, tuple(_gwp_value(row) for row in rows))
         return Node("unresolved", f"values of {gwp_set} that no recorded table gives", sha256)
 
     def _input(self, ref: InputRef, *, before: int) -> Node:
@@ -215,6 +214,14 @@ def _kind_and_label(cells: Mapping[str, Any], asked_as: str) -> tuple[str, str]:
         return "activity", str(cells["activity_id"])
     named = next((cells[name] for name in cells if name == "id" or name.endswith("_id")), None)
     return asked_as, str(named if named is not None else next(iter(cells.values()), ""))
+
+
+def _gwp_value(row: Mapping[str, Any]) -> Node:
+    """One gas's GWP, in kg CO2e per kg of the gas, and where it was read."""
+    source = _source_file(row)
+    facts = {name: cell for name, cell in row.items() if cell is not None}
+    label = f"{row['gas']} {number_text(row['value'])} over {row['horizon_years']} years"
+    return Node("gwp", label, row_sha256(row), facts, (source,) if source else ())
 
 
 def _source_file(cells: Mapping[str, Any]) -> Node | None:
