@@ -272,3 +272,18 @@ def test_the_c_library_behind_polars_and_python_is_the_same(function: str, low: 
     frame = pl.DataFrame({"x": values}).select(**compile_polars(plan))["y"].to_list()
     one = {"exp": math.exp, "log": math.log, "power": lambda x: math.pow(x, 0.75)}[function]
     assert frame == [one(value) for value in values]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 1000, 100_000])
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_a_row_does_not_depend_on_the_rows_beside_it(rows: int, engine: str) -> None:
+    """With a plain division Polars 2.1 gives 8.8 in one frame and 8.800000000000002 in another."""
+    plan = check(
+        parse("y = waste * carbon * 44 / 12 / oxidation"),
+        Signature(tuple(InputSymbol(name) for name in ("waste", "carbon", "oxidation")), (("y", "1"),)),
+    )
+    inputs = {"waste": 3.0, "carbon": 0.8, "oxidation": 0.7}
+    frame = pl.DataFrame({name: [value] * rows for name, value in inputs.items()}).lazy()
+    for constants in ({}, {"oxidation": 0.7}, {"carbon": 0.8}):
+        result = frame.select(**compile_polars(plan, constants)).collect(engine=engine)  # type: ignore[call-overload]
+        assert result["y"].unique().to_list() == [evaluate_float(plan, inputs)["y"]]

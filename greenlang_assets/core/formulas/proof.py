@@ -26,7 +26,7 @@ from greenlang_assets.core.formulas.plan import Plan
 from greenlang_assets.core.formulas.polars_compiler import compile_polars
 from greenlang_assets.core.formulas.reference import evaluate_exact, rounding_bound, ulps
 from greenlang_assets.core.formulas.rounding import publish
-from greenlang_assets.core.formulas.values import Value, read_values
+from greenlang_assets.core.formulas.values import Value, number, read_values
 from greenlang_assets.core.units import parse_unit
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _in_bounds(case: _Case) -> None:
         if item.role == "key" or value is None:
             continue
         for cell in value.values() if isinstance(value, Mapping) else (value,):
-            amount = Fraction(str(cell))
+            amount = number(item.symbol, cell)
             if (item.min is not None and amount < item.min) or (item.max is not None and amount > item.max):
                 raise GreenlangError(
                     "FORMULA_INPUT",
@@ -199,7 +199,7 @@ def _compare(
         proof.bounds[label] = bound
         proof.largest_ulps[label] = max(distance, proof.largest_ulps.get(label, 0.0))
         # The bound holds where no operand is negative; a vector with a negative input proves nothing here.
-        nonnegative = all(number >= 0 for number in read_values(case.formula, case.inputs)[1].values())
+        nonnegative = all(value >= 0 for value in read_values(case.formula, case.inputs)[1].values())
         if nonnegative and distance > bound:
             raise GreenlangError(
                 "FLOAT_TOO_FAR",
