@@ -149,5 +149,5 @@ def test_the_method_names_the_one_edition_that_reproduces_the_city(chicago, part
         both = totals.join(sample.select(*key, "reported_tco2e"), on=key)
         difference = both["co2e_mg"] / 1e9 / both["reported_tco2e"] - 1
         shares[edition] = (difference.abs() <= 0.001).mean()
-    assert shares.pop(stated) >= 0.95
-    assert max(shares.values()) <= 0.25  # buildings that use next to no electricity fit any edition
+    assert shares.pop(stated) >= 0.9
+    assert max(shares.values()) <= 0.15  # buildings that use next to no electricity fit any edition
