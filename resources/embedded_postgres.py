@@ -31,12 +31,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
+from uuid import uuid4
 
 from greenlang_assets.core.errors import GreenlangError
 from resources import postgres_programs as programs
 from resources.postgres_programs import MAJOR_VERSION, Account, execute, locked, open_lock
 
 SUPERUSER = "postgres"
+#: As root: the file in the home that the database outside it belongs to.
+HOME_MARK = "postgres.id"
 
 _START_SECONDS = 60
 #: Kernel limit of a socket's path (108 bytes with its end), less ``/.s.PGSQL.5432``.
@@ -60,10 +63,12 @@ class EmbeddedPostgres:
     """A running server and this process's share in it; ``close`` gives the share back.
 
     Args:
-        home: state folder of the installation; as root only its path counts (it names the data folder).
+        home: state folder of the installation; as root the data lies elsewhere, and a mark in the home
+            says that it belongs there.
 
     Raises:
-        GreenlangError: ``DATABASE_START`` with the end of the server's log, ``DATABASE_USER``.
+        GreenlangError: ``DATABASE_START`` with the end of the server's log, ``DATABASE_USER``,
+            ``DATABASE_VERSION``, ``DATABASE_IN_USE`` when a removed home's database is still used.
     """
 
     def __init__(self, home: Path) -> None:
@@ -73,11 +78,12 @@ class EmbeddedPostgres:
         with _server_folder(home, self._account) as self.folder:
             self.data = self.folder / "data"
             self.log = self.folder / "run" / "postgres.log"
-            # Shared first: from here on nobody else can find itself the last user.
             self._users = open_lock(self.folder / "users.lock")
             try:
-                fcntl.flock(self._users, fcntl.LOCK_SH)
                 self._bin = programs.binaries(self._account)
+                if self._account.is_other:
+                    self._require_same_home(home.resolve())
+                fcntl.flock(self._users, fcntl.LOCK_SH)
                 if not (self.data / "PG_VERSION").exists():
                     self._create()
                 self._require_version()
@@ -145,6 +151,36 @@ class EmbeddedPostgres:
         with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(_CONFIGURATION)
         unfinished.rename(self.data)
+
+    def _require_same_home(self, home: Path) -> None:
+        """As root, let a database go with its home: a new home must not meet an old one's ledger.
+
+        An ordinary user's database lies in the home and is deleted with it. Root's lies elsewhere, so
+        the home holds a mark; data whose mark is gone is set aside, the latest of its kind kept.
+        """
+        mark, ours = home / HOME_MARK, self.folder / "id"
+        if self.data.exists():
+            if mark.exists() and ours.exists() and mark.read_text() == ours.read_text():
+                return
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GreenlangError(
+                    "DATABASE_IN_USE",
+                    "the state folder was removed while processes still use its database",
+                    found=f"{home} without {HOME_MARK}",
+                    expected="no process of the removed installation",
+                    hint="end them, then repeat the command",
+                ) from None
+            _stop(self.data, self._bin, self._account)
+            aside = self.folder / "data.removed-home"
+            if aside.exists():
+                shutil.rmtree(aside)
+            self.data.rename(aside)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        identity = uuid4().hex
+        mark.write_text(identity)
+        ours.write_text(identity)
 
     def _require_version(self) -> None:
         version = (self.data / "PG_VERSION").read_text().strip()
@@ -231,6 +267,7 @@ def remove(home: Path) -> bool:
         if _is_our_server(folder / "data"):  # left over after its users were killed
             _stop(folder / "data", programs.binaries(account), account)
         shutil.rmtree(folder)
+        (home / HOME_MARK).unlink(missing_ok=True)
     return True
 
 

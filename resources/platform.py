@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.ports import ArtifactStore
 from resources.checkpoints import StoredCheckpoints
 from resources.clock import SystemClock
@@ -60,8 +61,22 @@ def open_store(settings: Settings) -> ArtifactStore:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """Open everything; what fails leaves nothing open."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    """Open everything; what fails leaves nothing open.
+
+    Raises:
+        GreenlangError: ``SETTING_HOME`` when the state folder cannot be made, and what the parts raise.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GreenlangError(
+            "SETTING_HOME",
+            "the state folder cannot be made",
+            found=str(error),
+            expected="a folder that this user may write to",
+            hint="name another one in GREENLANG_HOME",
+            where={"variable": "GREENLANG_HOME"},
+        ) from error
     clock = SystemClock()
     store = open_store(settings)
     signer = Ed25519Signer(settings.home / "keys" / KEY_FILE)

@@ -169,6 +169,22 @@ def test_an_interrupted_creation_is_made_anew(home: Path) -> None:
         assert (again.data / "PG_VERSION").read_text().strip() == "18"
 
 
+def test_a_removed_home_takes_its_database_along(home: Path) -> None:
+    """Also as root, whose data lies elsewhere: a new home never meets an old one's ledger."""
+    with open_database(settings_of(home)) as database, connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE greenlang.old (n int)")
+    with open_database(settings_of(home)) as database:
+        assert value(database, "SELECT to_regclass('greenlang.old') IS NOT NULL")
+        if os.geteuid() == 0:
+            (home / embedded_postgres.HOME_MARK).rename(home / "aside")
+            with pytest.raises(GreenlangError) as caught:
+                open_database(settings_of(home))
+            assert caught.value.code == "DATABASE_IN_USE"
+    shutil.rmtree(home)
+    with open_database(settings_of(home)) as database:
+        assert value(database, "SELECT to_regclass('greenlang.old') IS NULL")
+
+
 def test_a_database_of_another_major_version_is_left_alone(home: Path) -> None:
     server = EmbeddedPostgres(home)
     server.close()

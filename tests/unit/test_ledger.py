@@ -370,3 +370,10 @@ def test_the_platform_works_on_s3(settings: Settings, s3_location: Any, clock: C
         sealed = platform.checkpoints.seal(platform.ledger)
         assert sealed is not None
         assert platform.checkpoints.checkpoints(platform.ledger.chain) == [sealed]
+
+
+def test_a_home_that_cannot_be_made_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GreenlangError) as caught:
+        open_platform(dataclasses.replace(settings, home=tmp_path / "file" / "home"))
+    assert caught.value.code == "SETTING_HOME"
