@@ -148,6 +148,8 @@ REJECTIONS = {
     "not a number": ({"quantity": float("nan")}, "INPUT_NOT_FINITE", "finite"),
     "infinite": ({"quantity": float("inf")}, "INPUT_NOT_FINITE", "finite"),
     "missing": ({"quantity": None}, "INPUT_NOT_FINITE", "finite"),
+    "no region": ({"region": None}, "ACTIVITY_INCOMPLETE", "every column"),
+    "no scope": ({"scope": None}, "ACTIVITY_INCOMPLETE", "every column"),
     "too much": ({"quantity": 1e18}, "NUMBER_OVERFLOW", "64 bits"),
 }
 

@@ -11,7 +11,7 @@ not depend on the order of the rows or on how they are divided into runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -60,7 +60,6 @@ class BatchResult:
 class _Plan:
     """The answer to one distinct question: how its rows are calculated."""
 
-    method: dict[str, Any]
     match: Match
     binding: Binding
     gwp: GwpChoice
@@ -112,7 +111,7 @@ def calculate_batch(
     """
     check_columns(activity, ACTIVITY)
     check_columns(method, METHOD)
-    rows = activity.sort(ACTIVITY.key)
+    incomplete, rows = _incomplete(activity.sort(ACTIVITY.key))
     methods = {(row["data_year"], row["activity"]): row for row in method.iter_rows(named=True)}
     plans: list[_Plan | GreenlangError] = []
     questions = rows.select(_QUESTION).unique().sort(_QUESTION)
@@ -124,9 +123,9 @@ def calculate_batch(
     keyed = rows.with_row_index(_ROW).join(
         questions.with_row_index(_PLAN), on=_QUESTION, how="left", nulls_equal=True, validate="m:1"
     )
-    calculated, rejected = [], []
+    calculated, rejected = [], [incomplete]
     for (number,), part in keyed.sort(_PLAN, _ROW).group_by([_PLAN], maintain_order=True):
-        plan = plans[int(str(number))]
+        plan = plans[cast(int, number)]
         if isinstance(plan, GreenlangError):
             rejected.append(_reject(part, plan))
         else:
@@ -135,7 +134,17 @@ def calculate_batch(
             rejected += refused
     refusals = pl.concat([REJECTED.empty(), *rejected]).sort(REJECTED.key)
     lines = seal_lines(rows, calculated)
-    return BatchResult(lines=lines, totals=sum_totals(rows, lines), rejected=refusals)
+    return BatchResult(lines=lines, totals=sum_totals(activity, lines), rejected=refusals)
+
+
+def _incomplete(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows with an empty cell, as rejected ones, and the others; a missing quantity has its own refusal."""
+    needed = [name for name in ACTIVITY.columns if name != "quantity"]
+    empty = pl.any_horizontal(pl.col(name).is_null() for name in needed)
+    error = GreenlangError("ACTIVITY_INCOMPLETE", "empty cells", expected="a value in every column")
+    names = (pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in needed)
+    found = pl.concat_str(pl.lit("nothing in"), *names, separator=" ", ignore_nulls=True)
+    return _reject(rows.filter(empty), error, found), rows.filter(~empty)
 
 
 def _resolve(
@@ -166,7 +175,7 @@ def _resolve(
     )
     binding = library.find_binding(factor_id=match.factor.factor_id)
     choice = choose_gwp(binding, how["gwp_set"], gwp)
-    if choice is None:
+    if choice is None or "co2e" not in {output.symbol for output in binding.outputs}:
         raise _unfit(binding, "it gives no CO2e")
     inputs = open_inputs(binding)
     if len(inputs) != 1 or inputs[0].role != "activity" or inputs[0].index is not None:
@@ -177,7 +186,7 @@ def _resolve(
         ):
             raise _unfit(binding, f"its output {output.symbol} is not {MASSES[output.symbol][1]}")
     bounds = bounds_of(inputs[0])
-    return _Plan(how, match, binding, choice, ratio(question["unit"], bounds.unit), bounds)
+    return _Plan(match, binding, choice, ratio(question["unit"], bounds.unit), bounds)
 
 
 def _unfit(formula: Formula, why: str) -> GreenlangError:
@@ -261,4 +270,6 @@ def _quantity_text() -> pl.Expr:
 def _milligrams(value: pl.Expr, output: FormulaOutput) -> pl.Expr:
     """A mass rounded once to its formula's precision, in whole milligrams."""
     coarser: int = 10 ** (PRECISION - output.precision)
-    return (publish_expr(value, output.precision) * coarser).alias(MASSES[output.symbol][0])
+    # A product of 64-bit integers would wrap round silently; one that 64 bits do not hold becomes null.
+    exact = publish_expr(value, output.precision).cast(pl.Int128) * coarser
+    return exact.cast(pl.Int64, strict=False).alias(MASSES[output.symbol][0])
