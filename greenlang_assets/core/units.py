@@ -1,8 +1,9 @@
 """Units as dimensions: what may be added, compared and converted, and by which exact factor.
 
-Belongs here: reading unit texts, dimensions, exact conversions.
-Does not belong here: a fuel's own properties (they carry it between mass, volume and energy, and are
-cited like a factor), and units of single rows: a conversion is folded into a formula when it is compiled.
+Belongs here: dimensions, exact conversions.
+Does not belong here: spelling (``unit_text``), the symbols (``unit_symbols``), a fuel's own properties (they
+carry it between mass, volume and energy, and are cited like a factor), units of single rows: a conversion
+is folded into a formula when it is compiled.
 
 A unit text is a product of symbols: ``kg[CO2]/mmBtu[gross]``. The qualifier in brackets makes a
 dimension of its own: mass of one gas, energy on one calorific basis, money of one year. Plain ``kWh`` is
@@ -12,17 +13,16 @@ checked against the values of NIST SP 811 in the tests.
 Where names are shared by several units, this module decides:
 
 * ``Btu`` is the International Table Btu, 1055.05585262 J; pint's own ``Btu`` (1055.056 J) is not used.
-* ``therm`` is 100 000 Btu, that is 0.1 mmBtu, as 40 CFR 98 equation C-1a converts gas bills;
-  ``therm_us`` is 105.4804 MJ and ``therm_ec`` 105.5056 MJ, as NIST SP 811 lists them.
-* ``gallon``, ``barrel``: US; ``imp_gallon``: imperial.
-* ``ton``, ``Mt``-like ``mt``, ``MBtu`` and ``MCM`` are refused: people mean different things by them.
+* ``therm`` is 100 000 Btu, that is 0.1 mmBtu, as 40 CFR 98 equation C-1a converts gas bills; ``therm_us``
+  is 105.4804 MJ and ``therm_ec`` 105.5056 MJ (NIST SP 811: 1.054804E+08 J and 1.05506E+08 J).
+* ``gallon`` and ``barrel`` are US, ``imp_gallon`` is imperial, ``Mg`` is a tonne and ``mg`` a milligram.
+* ``ton``, ``mt``, ``MBtu``, ``MCM``, ``cal`` are refused: people mean different things by them.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,29 +30,8 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.unit_symbols import (
-    ALIASES,
-    AMBIGUOUS,
-    BASES,
-    DEFINITION,
-    KIND,
-    OWN_BASES,
-    QUALIFIABLE,
-    QUALIFIER_SPELLINGS,
-)
-
-_MAX_TEXT = 200
-_MAX_DEPTH = 4
-_QUALIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_BASIS_WORDS = re.compile(r"\s*[(,]?\s*\b(gross cv|net cv|gross|net|hhv|lhv|gcv|ncv)\b\s*\)?", re.IGNORECASE)
-_GAS_WORDS = re.compile(
-    r"(?P<symbol>.*?[A-Za-z])[\s_]*(?:of\s+)?"
-    r"(?P<gas>CO2[\s_-]?e(?:q(?:uivalent)?)?|CO2|CH4|N2O|SF6|NF3)",
-    re.IGNORECASE,
-)
-_POWER = re.compile(
-    r"(?P<base>.+?)\s*\^\s*(?:(?P<whole>[+-]?\d{1,2})|\((?P<fraction>[+-]?\d{1,2}(?:/[1-9]\d?)?)\))"
-)
+from greenlang_assets.core.unit_symbols import DEFINITION, KIND, OWN_BASES, QUALIFIER_SPELLINGS
+from greenlang_assets.core.unit_text import Factors, checked_qualifier, read_factors
 
 #: Base dimension -> exponent, sorted, no zeros: the type that formulas are checked with.
 Dimension = tuple[tuple[str, Fraction], ...]
@@ -83,7 +62,7 @@ class Unit:
         factors: ``(symbol, qualifier or "", exponent)`` in reading order, each symbol once.
     """
 
-    factors: tuple[tuple[str, str, Fraction], ...] = ()
+    factors: Factors = ()
 
     @cached_property
     def text(self) -> str:
@@ -118,7 +97,7 @@ def _factor_text(symbol: str, qualifier: str, power: Fraction) -> str:
     return _power_text(f"{symbol}[{qualifier}]" if qualifier else symbol, power)
 
 
-def _product(factors: tuple[tuple[str, str, Fraction], ...]) -> Unit:
+def _product(factors: Factors) -> Unit:
     powers: dict[tuple[str, str], Fraction] = {}
     for symbol, qualifier, power in factors:
         if symbol != "1":
@@ -186,151 +165,7 @@ def parse_unit(text: str) -> Unit:
     Raises:
         GreenlangError: ``UNIT_UNKNOWN`` with the nearest symbols, ``UNIT_AMBIGUOUS``, ``UNIT_QUALIFIER``.
     """
-    return _product(_factors(text))
-
-
-def _factors(text: str) -> tuple[tuple[str, str, Fraction], ...]:
-    """The factors as written: kg/kg is still a mass over a mass here."""
-    if len(text) > _MAX_TEXT:
-        raise GreenlangError(
-            "UNIT_UNKNOWN",
-            "a unit text is short",
-            found=f"{len(text)} characters",
-            expected=f"at most {_MAX_TEXT}",
-        )
-    clean = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2044", "/").strip()
-    # A raised dot may join a name (t·km) or multiply: read as a full stop, which _word may cut at.
-    clean = re.sub(r"[·⋅∙•‧]", ".", clean).replace("**", "^").replace("×", "*")
-    whole = _alias(clean)
-    if whole is not None:
-        return ((whole, _qualifier(whole, "", text), Fraction(1)),)
-    clean = re.sub(r"\bper\b", "/", clean, flags=re.IGNORECASE)
-    return _read_product(clean, text)
-
-
-def _read_product(clean: str, text: str, depth: int = 0) -> tuple[tuple[str, str, Fraction], ...]:
-    """Cuts at ``*`` and ``/`` outside parentheses; an operand in parentheses is a product of its own."""
-    operands, signs, start, level = [], [1], 0, 0
-    for position, character in enumerate(clean):
-        level += (character in "([") - (character in ")]")
-        if character in "*/" and level == 0:
-            operands.append(clean[start:position].strip())
-            signs.append(-1 if character == "/" else 1)
-            start = position + 1
-    operands.append(clean[start:].strip())
-    factors: list[tuple[str, str, Fraction]] = []
-    for sign, operand in zip(signs, operands, strict=True):
-        if not operand or depth > _MAX_DEPTH:
-            raise _unknown(operand, text)
-        grouped = operand.startswith("(") and operand.endswith(")")
-        inner = _read_product(operand[1:-1], text, depth + 1) if grouped else _word(operand, text).factors
-        factors += [(name, mark, power * sign) for name, mark, power in inner]
-    return tuple(factors)
-
-
-def _alias(word: str) -> str | None:
-    """The symbol behind one word, or None."""
-    if word in KIND:
-        return word
-    key = re.sub(r"[\s_.\-]+", "_", word.strip()).lower()
-    for candidate in (key, key.removesuffix("s")):
-        if candidate in AMBIGUOUS:
-            raise GreenlangError(
-                "UNIT_AMBIGUOUS",
-                f"the unit {word!r} means different things to different people",
-                found=word,
-                expected="a unit with one meaning",
-                hint=AMBIGUOUS[candidate],
-            )
-        found = ALIASES.get(candidate) or _LOWER.get(candidate)
-        if found:
-            return found
-    return None
-
-
-#: Symbols in lower case, where no two symbols share one; single letters keep their case.
-_LOWER = {
-    symbol.lower(): symbol
-    for symbol in KIND
-    if len(symbol) > 1 and sum(other.lower() == symbol.lower() for other in KIND) == 1
-}
-
-
-def _word(word: str, text: str) -> Unit:
-    """One factor: symbol, optional qualifier, optional exponent."""
-    exponent = Fraction(1)
-    powered = _POWER.fullmatch(word)
-    if powered:
-        exponent = Fraction(powered["whole"] or powered["fraction"])
-        word = powered["base"].strip()
-    qualifier = ""
-    bracket = re.fullmatch(r"(?P<symbol>[^\[\]]+)\[(?P<qualifier>[^\[\]]*)\]", word)
-    if bracket:
-        word, qualifier = bracket["symbol"].strip(), bracket["qualifier"].strip()
-    symbol = _alias(word)
-    if symbol is None and not qualifier:
-        basis = _BASIS_WORDS.search(word)
-        gas = _GAS_WORDS.fullmatch(word)
-        if basis and basis.start():
-            qualifier = basis.group(1)
-            symbol = _alias((word[: basis.start()] + word[basis.end() :]).strip())
-        elif gas:
-            qualifier = gas["gas"]
-            symbol = _alias(gas["symbol"])
-    if symbol is None and not powered:
-        digit = re.fullmatch(r"(?P<base>[A-Za-z_]+)(?P<exponent>-?[1-9])", word)
-        symbol = _alias(digit["base"]) if digit else None
-        exponent = Fraction(digit["exponent"]) if digit else exponent
-    if symbol is None and "." in word.strip(".") and not powered and not bracket:
-        product = DIMENSIONLESS
-        for part in word.split("."):
-            product *= _word(part.strip(), text)
-        return product
-    if symbol is None:
-        raise _unknown(word, text)
-    if exponent.denominator == 1 and f"{symbol}{exponent}" in KIND and not qualifier:
-        symbol, exponent = f"{symbol}{exponent}", Fraction(1)
-    return _product(((symbol, _qualifier(symbol, qualifier, text), exponent),))
-
-
-def _qualifier(symbol: str, qualifier: str, text: str) -> str:
-    kind = KIND[symbol]
-    key = re.sub(r"[\s_-]+", "_", qualifier).lower()
-    qualifier = QUALIFIER_SPELLINGS.get(key, qualifier)
-    expected: str | None = None
-    if kind == "currency":
-        if not re.fullmatch(r"[12]\d{3}", qualifier, re.ASCII):
-            expected = f"the price year, e.g. {symbol}[2022]"
-    elif qualifier and kind not in QUALIFIABLE:
-        expected = f"no qualifier; only {', '.join(QUALIFIABLE)} and currency carry one"
-    elif qualifier and kind == "energy" and qualifier not in BASES:
-        expected = "gross or net"
-    elif qualifier and kind != "energy" and qualifier in BASES:
-        expected = "a substance; gross and net belong to energy"
-    elif qualifier and not _QUALIFIER.fullmatch(qualifier):
-        expected = "letters, digits, '_', '.' or '-'"
-    if expected:
-        raise GreenlangError(
-            "UNIT_QUALIFIER",
-            f"the qualifier of {symbol} in {text!r} cannot be used",
-            found=qualifier or "none",
-            expected=expected,
-        )
-    return qualifier
-
-
-def _unknown(word: str, text: str) -> GreenlangError:
-    from rapidfuzz import process
-
-    spellings = {**_LOWER, **ALIASES, **{name: name for name in KIND}}
-    near = [spellings[name] for name, _, _ in process.extract(word, list(spellings), limit=6)]
-    return GreenlangError(
-        "UNIT_UNKNOWN",
-        f"no unit is called {word!r}",
-        found=text,
-        expected="one of " + ", ".join(dict.fromkeys(near)),
-        hint="a unit text is a product of symbols, e.g. kg[CO2]/mmBtu[gross]",
-    )
+    return _product(read_factors(text))
 
 
 def normalise_unit(text: str) -> str:
@@ -460,7 +295,7 @@ def qualify(unit_text: str, *, gas: str | None = None, calorific_basis: str | No
     gas = QUALIFIER_SPELLINGS.get(gas.lower(), gas) if gas else None
     factors: list[tuple[str, str, Fraction]] = []
     waiting = gas
-    for symbol, qualifier, power in _factors(unit_text):
+    for symbol, qualifier, power in read_factors(unit_text):
         implied = qualifier
         if KIND[symbol] == "mass" and waiting and power > 0:
             implied, waiting = waiting, None
@@ -473,7 +308,7 @@ def qualify(unit_text: str, *, gas: str | None = None, calorific_basis: str | No
                 found=qualifier,
                 expected=implied,
             )
-        factors.append((symbol, _qualifier(symbol, implied, unit_text), power))
+        factors.append((symbol, checked_qualifier(symbol, implied, unit_text), power))
     if waiting:
         raise GreenlangError(
             "UNIT_QUALIFIER",

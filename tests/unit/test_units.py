@@ -53,6 +53,10 @@ SPELLINGS = [
     ("°C", "degC"),
     ("%", "%"),
     ("kg/kg", "1"),
+    ("Mg CO2", "Mg[CO2]"),
+    ("mwh", "MWh"),
+    ("KWH", "kWh"),
+    ("ml", "mL"),
 ]
 
 
@@ -109,6 +113,7 @@ EXACT = [
     ("therm", "mmBtu", "0.1"),
     ("therm_us", "MJ", "105.4804"),
     ("short_ton", "lb", "2000"),
+    ("Mg", "tonne", "1"),
     ("long_ton", "lb", "2240"),
     ("gallon", "L", "3.785411784"),
     ("imp_gallon", "L", "4.54609"),
@@ -172,6 +177,11 @@ REFUSED = [
     ("kg" * 500, "UNIT_UNKNOWN"),
     ("MBtu", "UNIT_AMBIGUOUS"),
     ("tons", "UNIT_AMBIGUOUS"),
+    ("MG", "UNIT_AMBIGUOUS"),
+    ("MM", "UNIT_AMBIGUOUS"),
+    ("mJ", "UNIT_UNKNOWN"),
+    ("mWh", "UNIT_UNKNOWN"),
+    ("Ml", "UNIT_UNKNOWN"),
     ("mtCO2e", "UNIT_AMBIGUOUS"),
     ("kWh[foo]", "UNIT_QUALIFIER"),
     ("m[CO2]", "UNIT_QUALIFIER"),

@@ -37,7 +37,7 @@ from greenlang_assets.core.formulas.ast import (
     Statement,
     Sum,
 )
-from greenlang_assets.core.formulas.parser import fault
+from greenlang_assets.core.formulas.tokens import fault
 from greenlang_assets.core.units import DIMENSIONLESS, Unit, conversion, dimension_text, parse_unit
 
 #: An operation and its unit; None is the unit of a bare zero, which fits everywhere.

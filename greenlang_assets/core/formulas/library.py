@@ -26,7 +26,7 @@ from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA
 from greenlang_assets.core.formulas.binding import COLUMN_GAS, Binding
-from greenlang_assets.core.formulas.model import BindingRule, Equation, Family, FormulaInput, Gap
+from greenlang_assets.core.formulas.model import BindingRule, Equation, Family, FormulaInput, Gap, Vector
 from greenlang_assets.core.strict_yaml import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Library:
             expected="one of the nearest: " + self._near(name),
         )
 
-    def inputs_of(self, equation: Equation, vector: Any) -> dict[str, Any]:
+    def inputs_of(self, equation: Equation, vector: Vector) -> dict[str, Any]:
         """The inputs of an equation's test vector, GWP inputs filled in from its set."""
         inputs = dict(vector.inputs)
         if vector.gwp_set is not None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Literal, NamedTuple, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.ast import (
@@ -45,6 +45,7 @@ from greenlang_assets.core.formulas.ast import (
     Statement,
     Sum,
 )
+from greenlang_assets.core.formulas.tokens import Token, fault, tokens
 
 MAX_DIGITS = 30
 MAX_EXPONENT = 16
@@ -52,30 +53,9 @@ MAX_EXPONENT_DENOMINATOR = 10_000
 RESERVED = frozenset({"min", "max", "exp", "log", "abs", "if", "sum", "in"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
-_TOKEN = re.compile(
-    r"(?P<space>[ \t]+)|(?P<newline>\r?\n)|(?P<number>[0-9]+(?:\.[0-9]+)?)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><=|>=|==|!=|\*\*|[-+*/^(),=<>\[\]:;])",
-    re.ASCII,
-)
-_UNIT = re.compile(r"[ \t]*<(?P<unit>[^\s,<>=]{1,100})>")
 _COMPARE = ("<", "<=", ">", ">=", "==", "!=")
 
-
 _Node = TypeVar("_Node", bound=Expression)
-
-
-class _Token(NamedTuple):
-    kind: Literal["number", "unit", "word", "sign", "newline", "end"]
-    text: str
-    at: int
-
-
-def fault(code: str, message: str, source: str, at: int, **details: str | None) -> GreenlangError:
-    """An error at an offset of a formula's text, with line and column counted from 1."""
-    line = source.count("\n", 0, at) + 1
-    column = at - (source.rfind("\n", 0, at) + 1) + 1
-    where = {"line": line, "column": column, "position": at}
-    return GreenlangError(code, message, where=where, **details)
 
 
 def parse(source: str) -> Program:
@@ -101,69 +81,10 @@ def parse(source: str) -> Program:
     return _Parser(source).program()
 
 
-def _tokens(source: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    at = depth = 0
-    while at < len(source):
-        match = _TOKEN.match(source, at)
-        if match is None:
-            raise _bad_character(source, at)
-        kind, text = str(match.lastgroup), match.group()
-        if kind == "sign":
-            depth += (text in "([") - (text in ")]")
-        if kind == "number":
-            tokens.append(_Token("number", text, at))
-            unit = _UNIT.match(source, match.end())
-            if unit:
-                tokens.append(_Token("unit", unit["unit"], unit.start("unit")))
-                at = unit.end()
-                continue
-        elif kind == "word":
-            tokens.append(_Token("word", text, at))
-        elif kind == "sign" and text != ";":
-            tokens.append(_Token("sign", text, at))
-        elif kind == "sign" or (kind == "newline" and depth <= 0):
-            tokens.append(_Token("newline", text, at))
-        at = match.end()
-    tokens.append(_Token("end", "", len(source)))
-    return tokens
-
-
-_CHARACTER_HINTS = {
-    "'": "the language has no strings",
-    '"': "the language has no strings",
-    "`": "the language has no strings",
-    "{": "the language has no sets or formatted strings",
-    ".": "there are no attributes; a number starts with a digit, as in 0.5",
-    "%": "write a fraction, or give the input the unit %",
-    "−": "use the ASCII hyphen-minus for minus",
-    "×": "multiply with *",
-    "·": "multiply with *",
-    "÷": "divide with /",
-}
-
-
-def _bad_character(source: str, at: int) -> GreenlangError:
-    character = source[at]
-    printable = character if character.isprintable() else f"U+{ord(character):04X}"
-    hint = _CHARACTER_HINTS.get(character)
-    if hint is None and ord(character) > 127:
-        hint = "formulas are written in ASCII"
-    return fault(
-        "FORMULA_SYNTAX",
-        "a character that no formula contains",
-        source,
-        at,
-        found=printable,
-        expected="names, decimal numbers and + - * / ^ ( ) , = < > [ ] :",
-        hint=hint,
-    )
-
-
 class _Parser:
     def __init__(self, source: str) -> None:
         self.source = source
-        self.tokens = _tokens(source)
+        self.tokens = tokens(source)
         self.next = 0
         self.depth = 0
         self.nodes = 0
@@ -377,7 +298,7 @@ class _Parser:
         self.sign(")", None)
         self.depth -= 1
 
-    def deeper(self, token: _Token) -> None:
+    def deeper(self, token: Token) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise fault(
@@ -403,10 +324,10 @@ class _Parser:
             )
         return node
 
-    def peek(self) -> _Token:
+    def peek(self) -> Token:
         return self.tokens[self.next]
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         token = self.tokens[self.next]
         self.next += 1
         return token
@@ -429,12 +350,12 @@ class _Parser:
         return self.error(token, "the formula cannot be read here", ends.get(token.kind), expected, hint)
 
     def refuse(
-        self, token: _Token, message: str, expected: str | None = None, hint: str | None = None
+        self, token: Token, message: str, expected: str | None = None, hint: str | None = None
     ) -> GreenlangError:
         return self.error(token, message, None, expected, hint)
 
     def error(
-        self, token: _Token, message: str, found: str | None, expected: str | None, hint: str | None
+        self, token: Token, message: str, found: str | None, expected: str | None, hint: str | None
     ) -> GreenlangError:
         return fault(
             "FORMULA_SYNTAX",

@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.evaluate import evaluate_float
-from greenlang_assets.core.formulas.model import Equation
+from greenlang_assets.core.formulas.model import Equation, Vector
 from greenlang_assets.core.formulas.plan import Plan
 from greenlang_assets.core.formulas.polars_compiler import compile_polars
 from greenlang_assets.core.formulas.reference import evaluate_exact, rounding_bound, ulps
@@ -29,8 +29,26 @@ from greenlang_assets.core.formulas.rounding import publish
 from greenlang_assets.core.formulas.values import Value, number, read_values
 from greenlang_assets.core.units import parse_unit
 
-if TYPE_CHECKING:
-    from greenlang_assets.core.formulas.library import Library
+
+class Formulas(Protocol):
+    """What is proved: the library, or anything that holds formulas in the same way."""
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """Every equation."""
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """Every binding."""
+
+    def equation(self, id: str) -> Equation:
+        """One equation by id."""
+
+    def binding(self, id: str) -> Binding:
+        """One binding by id."""
+
+    def inputs_of(self, equation: Equation, vector: Vector) -> dict[str, Any]:
+        """The inputs of a vector, GWP inputs filled in."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,7 @@ class _Case:
     stated: Mapping[str, tuple[Fraction, Fraction]]
 
 
-def prove(library: Library, id: str | None = None) -> Proof:
+def prove(library: Formulas, id: str | None = None) -> Proof:
     """Checks one formula or all of them.
 
     Raises:
@@ -102,7 +120,7 @@ def prove(library: Library, id: str | None = None) -> Proof:
     return proof
 
 
-def _cases(library: Library, formula: Equation | Binding) -> Iterator[_Case]:
+def _cases(library: Formulas, formula: Equation | Binding) -> Iterator[_Case]:
     if isinstance(formula, Equation):
         for vector in formula.vectors:
             stated = {
@@ -220,7 +238,7 @@ def _frame(plan: Plan, cases: list[_Case]) -> list[dict[str, Any]]:
     return frame.with_columns(**compile_polars(plan)).to_dicts()
 
 
-def doubles(library: Library) -> list[tuple[str, str]]:
+def doubles(library: Formulas) -> list[tuple[str, str]]:
     """Formulas that repeat another: same canonical expression, same dimensions, same parameter cells."""
     seen: dict[Any, str] = {}
     found = []
