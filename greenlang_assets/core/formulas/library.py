@@ -210,7 +210,7 @@ class Library:
 
     def inputs_of(self, equation: Equation, vector: Vector) -> dict[str, Any]:
         """The inputs of an equation's test vector, GWP inputs filled in from its set."""
-        inputs = dict(vector.inputs)
+        inputs: dict[str, Any] = dict(vector.inputs)
         if vector.gwp_set is not None:
             for item in equation.inputs:
                 if item.role == "gwp" and item.symbol not in inputs:
