@@ -55,7 +55,7 @@ def shown(value: Any) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 160 else text[:157] + "…"
+    return text if len(text) <= 400 else text[:399] + "…"
 
 
 @dataclass(slots=True)

@@ -89,13 +89,13 @@ def infer(
         return None
     weighs = gwp_set(spec, resolved)
     fits: list[_Fit] = []
-    misfits: list[str] = []
+    misfits: list[tuple[int, str]] = []
     for identifier, bindings in groups.items():
         try:
             equation = library.equation(identifier)
             fits.append(_fit(spec.compute, equation, bindings, weighs, strict=named is None))
         except Misfit as misfit:
-            misfits.append(f"{identifier}: {misfit}")
+            misfits.append((-misfit.step, f"{identifier}: {misfit}"))
     if len(fits) != 1:
         _refuse(fits, misfits, judge, named=named is not None)
         return None
@@ -150,7 +150,7 @@ def _fit(
         Misfit: with the first reason why it does not.
     """
     if any(item.role == "gwp" for item in equation.inputs) and weighs is None and not bindings:
-        raise Misfit("it weighs gases, and the pack states no GWP set")
+        raise Misfit("it weighs gases, and the pack states no GWP set", 2)
     if not bindings:
         if any(item.role == "factor" for item in equation.inputs):
             raise Misfit("none of its bindings uses a factor that the pack refers to")
@@ -158,21 +158,21 @@ def _fit(
         outputs = _outputs(compute, equation.outputs, feeds)
         return _Fit(equation, feeds, outputs, Selection(()), _left_over(compute, feeds, strict=strict))
     bindings = _of_set(bindings, weighs)
-    reasons: list[str] = []
+    reasons: list[Misfit] = []
     kept: dict[tuple[Feed, ...], list[Binding]] = {}
-    for signature, alike in _by_signature(bindings).items():
+    for alike in _by_signature(bindings):
         try:
             kept.setdefault(_feeds(compute, alike[0].inputs), []).extend(alike)
         except Misfit as misfit:
-            reasons.append(f"{misfit} ({', '.join(unit for _, unit, _ in signature if unit)})")
+            reasons.append(misfit)
     if not kept:
-        raise Misfit(reasons[0])
+        raise reasons[0]
     problems: list[Misfit] = []
     found: list[_Fit] = []
     for feeds, alike in kept.items():
         try:
             if weighs is None and any(item.role == "gwp" for item in alike[0].inputs):
-                raise Misfit("it weighs gases, and the pack states no GWP set")
+                raise Misfit("it weighs gases, and the pack states no GWP set", 2)
             left_over = _left_over(compute, feeds, strict=strict)
             outputs = _outputs(compute, alike[0].outputs, feeds)
             keys = {feed.input for feed in feeds if not feed.unit}
@@ -185,7 +185,7 @@ def _fit(
             f"the inputs can be read in several ways: {' or '.join(units)}; state the calorific basis"
         )
     if not found:
-        raise problems[0]
+        raise max(problems, key=lambda problem: problem.step)
     return found[0]
 
 
@@ -195,7 +195,7 @@ def _of_set(bindings: Sequence[Binding], weighs: GwpSet | None) -> list[Binding]
     kept = [binding for binding in bindings if applied[binding.id] in (None, weighs)]
     if not kept:
         sets = " and ".join(sorted({str(name) for name in applied.values()}))
-        raise Misfit(f"the publisher applied {sets}, and the pack states {weighs or 'no GWP set'}")
+        raise Misfit(f"the publisher applied {sets}, and the pack states {weighs or 'no GWP set'}", 2)
     return kept
 
 
@@ -203,12 +203,13 @@ def _is_co2e(binding: Binding) -> bool:
     return any(column in CO2E_PARTS for column in binding.rule.roles.values())
 
 
-def _by_signature(bindings: Sequence[Binding]) -> dict[tuple[tuple[str, str, str], ...], list[Binding]]:
+def _by_signature(bindings: Sequence[Binding]) -> list[list[Binding]]:
+    """Bindings that take the same symbols in the same units, together."""
     groups: dict[tuple[tuple[str, str, str], ...], list[Binding]] = {}
     for binding in bindings:
         signature = tuple((item.symbol, item.unit, item.role) for item in binding.inputs)
         groups.setdefault(signature, []).append(binding)
-    return groups
+    return list(groups.values())
 
 
 def _feeds(compute: Compute, wanted: Sequence[FormulaInput]) -> tuple[Feed, ...]:
@@ -217,7 +218,7 @@ def _feeds(compute: Compute, wanted: Sequence[FormulaInput]) -> tuple[Feed, ...]
         if item.role == "gwp" or item.rows:
             continue
         if item.index is not None:
-            raise Misfit(f"{item.symbol} has a value for each {item.index}, which no input gives")
+            raise Misfit(f"{item.symbol} has a value for each {item.index}, which no input gives", 1)
         feeds.append(_key(compute, item) if item.role == "key" else _quantity(compute, item, feeds))
     return tuple(feeds)
 
@@ -225,7 +226,7 @@ def _feeds(compute: Compute, wanted: Sequence[FormulaInput]) -> tuple[Feed, ...]
 def _key(compute: Compute, item: FormulaInput) -> Feed:
     field = compute.inputs.get(item.symbol)
     if field is None or field.dtype != "string" or not set(map(str, field.enum or ())) <= set(item.keys):
-        raise Misfit(f"no text input {item.symbol} holds {', '.join(item.keys)}")
+        raise Misfit(f"no text input {item.symbol} holds {', '.join(item.keys)}", 1)
     return Feed(symbol=item.symbol, input=item.symbol)
 
 
@@ -241,9 +242,9 @@ def _quantity(compute: Compute, item: FormulaInput, fed: Sequence[Feed]) -> Feed
     if item.symbol in able:
         return Feed(symbol=item.symbol, input=item.symbol, unit=able[item.symbol])
     if target.dimension == DIMENSIONLESS.dimension or not able:
-        raise Misfit(f"no numeric input gives {item.symbol} in {item.unit}")
+        raise Misfit(f"no numeric input gives {item.symbol} in {item.unit}", 1)
     if len(able) > 1:
-        raise Misfit(f"several inputs could give {item.symbol} in {item.unit}: {', '.join(able)}")
+        raise Misfit(f"several inputs could give {item.symbol} in {item.unit}: {', '.join(able)}", 2)
     name, unit = next(iter(able.items()))
     return Feed(symbol=item.symbol, input=name, unit=unit)
 
@@ -277,7 +278,7 @@ def _left_over(compute: Compute, feeds: Sequence[Feed], *, strict: bool) -> tupl
         if field.dtype in NUMERIC and name not in fed and (field.required or not strict)
     )
     if unused and strict:
-        raise Misfit(f"it has no use for the input {', '.join(unused)}")
+        raise Misfit(f"it has no use for the input {', '.join(unused)}", 2)
     return unused
 
 
@@ -286,7 +287,7 @@ def _outputs(
 ) -> dict[str, OutputRule]:
     rules = {name: _output(name, field, given, feeds) for name, field in compute.outputs.items()}
     if not any(rule.kind == "quantity" for rule in rules.values()):
-        raise Misfit("it gives none of the pack's outputs")
+        raise Misfit("it gives none of the pack's outputs", 3)
     return rules
 
 
@@ -299,27 +300,27 @@ def _output(
             if re.search(words, said):
                 return OutputRule(kind=kind)
     if field.dtype not in NUMERIC or field.unit is None:
-        raise Misfit(f"it does not give the output {name}")
+        raise Misfit(f"it does not give the output {name}", 3)
     able = [item for item in given if _same_dimension(parse_unit(field.unit), parse_unit(item.unit))]
     same = [item for item in able if item.symbol == name]
     if len(same or able) == 1:
         return OutputRule(kind="quantity", symbol=(same or able)[0].symbol, unit=field.unit)
     if able:
-        raise Misfit(f"several of its results could be {name}: {', '.join(item.symbol for item in able)}")
+        raise Misfit(f"several of its results could be {name}: {', '.join(item.symbol for item in able)}", 3)
     if feeds and feeds[0].unit:
         for item in given:
             per_unit = parse_unit(item.unit) / parse_unit(feeds[0].unit)
             for unit in _with_basis(field.unit):
                 if _same_dimension(unit, per_unit):
                     return OutputRule(kind="intensity", symbol=item.symbol, unit=unit.text)
-    raise Misfit(f"none of its results is {name} in {field.unit}")
+    raise Misfit(f"none of its results is {name} in {field.unit}", 3)
 
 
 def _same_dimension(left: Unit, right: Unit) -> bool:
     return left.dimension == right.dimension
 
 
-def _refuse(fits: Sequence[_Fit], misfits: Sequence[str], judge: Judge, *, named: bool) -> None:
+def _refuse(fits: Sequence[_Fit], misfits: Sequence[tuple[int, str]], judge: Judge, *, named: bool) -> None:
     hint = "name the formula under compute.formula: {id, version}; glac formulas list shows them"
     if fits:
         judge.error(
@@ -337,7 +338,8 @@ def _refuse(fits: Sequence[_Fit], misfits: Sequence[str], judge: Judge, *, named
         "the named formula does not fit this pack"
         if named
         else "no formula of the library makes these outputs of these inputs and references",
-        found="; ".join(misfits)[:600] or "no formula is bound to the referenced factors",
+        # The one that came nearest first.
+        found="; ".join(words for _, words in sorted(misfits)) or "no formula is bound to these factors",
         expected="inputs in units of the formula's quantities, outputs among its results",
         hint=None if named else hint,
     )

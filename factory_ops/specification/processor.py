@@ -150,11 +150,12 @@ class SpecProcessor:
         check_rules(spec, data, judge)
         check_goldens(spec, judge)
         plan = None
-        # A pack without references, formula or faults in them costs no catalogue.
-        if spec.compute is not None and (spec.compute.factors or spec.compute.formula):
+        if spec.compute is not None:
             before = len(judge.errors)
-            resolved = resolve_all(spec, self.catalogue, judge)
-            if sound and len(judge.errors) == before:
+            # Asked for one reference at a time: a pack without any costs no catalogue.
+            resolved = resolve_all(spec, lambda reference: self.catalogue.resolve(reference), judge)
+            calculates = bool(spec.compute.factors) or spec.compute.formula is not None
+            if calculates and sound and len(judge.errors) == before:
                 plan = infer(spec, resolved, self.library, judge)
         if sound:
             self._reused(spec, judge)

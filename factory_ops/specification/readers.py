@@ -123,7 +123,7 @@ def _field(part: _Map, path: Path, document: Document, judge: Judge) -> None:
     if part.get("dtype") == "string":
         for key in ("default", "enum", "pattern"):
             if key in part:
-                part[key] = as_written(part[key], (*path, key), document)
+                part[key] = as_written(part[key], judge.source_path((*path, key)), document)
 
 
 def as_written(value: Any, path: Path, document: Document) -> Any:
@@ -135,7 +135,7 @@ def as_written(value: Any, path: Path, document: Document) -> Any:
 
 def _unit(part: _Map, path: Path, document: Document, judge: Judge) -> None:
     here = (*path, "unit")
-    written = document.texts.get(here, part.get("unit"))
+    written = document.texts.get(judge.source_path(here), part.get("unit"))
     if not isinstance(written, str):
         return
     part["unit"] = written

@@ -7,7 +7,7 @@ here: their grammar (``core.factors.references``), choosing rows and formulas (`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 from factory_ops.specification.answer import Judge
@@ -18,17 +18,16 @@ from greenlang_assets.core.factors.references import label_version
 from greenlang_assets.sdk.pack import PackSpec
 
 if TYPE_CHECKING:
-    from greenlang_assets.core.factors.catalogue import Catalogue
     from greenlang_assets.core.factors.references import Resolved
 
 
-def resolve_all(spec: PackSpec, catalogue: Catalogue, judge: Judge) -> dict[str, Resolved]:
+def resolve_all(spec: PackSpec, resolve: Callable[[str], Resolved], judge: Judge) -> dict[str, Resolved]:
     """Every reference that resolves, by the factor's name in the pack; the others are errors."""
     found: dict[str, Resolved] = {}
     for name, factor in spec.compute.factors.items() if spec.compute is not None else ():
         path: Path = ("compute", "factors", name, "ref")
         try:
-            resolved = catalogue.resolve(factor.ref)
+            resolved = resolve(factor.ref)
         except GreenlangError as error:
             judge.refuse(error, path)
             continue

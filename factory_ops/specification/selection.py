@@ -44,7 +44,11 @@ _DISTINGUISHING = (
 
 
 class Misfit(Exception):
-    """Why a formula does not fit a pack, in words."""
+    """Why a formula does not fit a pack, in words; ``step`` says how far it fitted."""
+
+    def __init__(self, words: str, step: int = 4) -> None:
+        super().__init__(words)
+        self.step = step
 
 
 @dataclass(frozen=True, slots=True)
