@@ -155,5 +155,6 @@ def _read_table(duckdb_file: Path, mart: Mart) -> pl.DataFrame:
     import duckdb
 
     with duckdb.connect(str(duckdb_file), read_only=True) as connection:
-        frame = connection.sql(f'select * from "{mart.name}"').pl()  # noqa: S608 - a name of our own file
+        answer = connection.sql(f'select * from "{mart.name}"')  # noqa: S608 - a name of our own file
+        frame = pl.DataFrame(answer.pl())
     return frame.sort(mart.key)

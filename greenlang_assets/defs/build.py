@@ -43,8 +43,8 @@ MARTS_JOB = dg.define_asset_job(
 def build_assets_defs() -> dg.Definitions:
     """Factors, formulas, tenants, marts and the ledger's verification."""
     return dg.Definitions(
-        assets=[*factors.ASSETS, *tenants.ASSETS, marts.marts, provenance_ledger.LEDGER_SPEC],
-        asset_checks=[*factors.CHECKS, *tenants.CHECKS, provenance_ledger.intact],
+        assets=[*factors.ASSETS, *tenants.ASSETS, marts.marts, provenance_ledger.ledger],
+        asset_checks=[*factors.CHECKS, *tenants.CHECKS],
         jobs=[FACTORS_JOB, REGISTER_JOB, EMISSIONS_JOB, MARTS_JOB, provenance_ledger.VERIFICATION_JOB],
         schedules=[provenance_ledger.DAILY_VERIFICATION],
         executor=dg.in_process_executor,

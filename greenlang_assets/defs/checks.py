@@ -47,8 +47,8 @@ def _blocking(key: dg.AssetKey, name: str, description: str, judge: Judge) -> dg
     def holds(context: dg.AssetCheckExecutionContext, world: WorldResource) -> dg.AssetCheckResult:
         # The run's own tag: partitions of checks are still a preview in Dagster.
         partition = context.run.tags.get("dagster/partition")
-        reference = latest_input(world.create_resource(), key.to_user_string(), partition)
-        frame = load_table(world.create_resource(), reference)
+        reference = latest_input(world.world(), key.to_user_string(), partition)
+        frame = load_table(world.world(), reference)
         try:
             judge(frame)
         except GreenlangError as error:

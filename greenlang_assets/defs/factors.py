@@ -79,7 +79,7 @@ def _asset(recipe: Recipe, group: str) -> dg.AssetsDefinition:
         code_version=recipe.code_version,
     )
     def made(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
-        return record(context, recipe, world.create_resource())
+        return record(context, recipe, world.world())
 
     return made
 

@@ -46,7 +46,7 @@ def _spec(mart: Mart) -> dg.AssetSpec:
 )
 def marts(context: dg.AssetExecutionContext, world: WorldResource) -> Iterator[Any]:
     """Build all marts with dbt, record those whose data tests passed."""
-    touched = world.create_resource()
+    touched = world.world()
     built = build(DBT_ROOT, inputs=mart_sources(touched), duckdb_file=world.home / DUCKDB_FILE)
     failed = {test.mart for test in built.tests if not test.passed}
     for mart in MARTS:

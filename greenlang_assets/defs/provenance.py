@@ -17,8 +17,8 @@ from greenlang_assets.core.recipes import base
 from greenlang_assets.core.recipes.base import Recipe, Recorded, World
 
 #: Rows of a table that stand beside a materialisation, for a first look.
-PREVIEW_ROWS = 12
-PREVIEW_COLUMNS = 9
+PREVIEW_ROWS = 6
+PREVIEW_COLUMNS = 8
 
 
 def record(
@@ -28,7 +28,7 @@ def record(
 
     The order is the recipe's: store, ledger, event. The event's data version is the content hash.
     """
-    recorded = base.record(recipe, world, run_id=context.run_id, partition=partition)
+    recorded = base.record(recipe, world, run_id=context.run.run_id, partition=partition)
     return dg.MaterializeResult(
         asset_key=dg.AssetKey(recipe.asset.split("/")),
         data_version=dg.DataVersion(recorded.link.entry.content_sha256),
@@ -54,7 +54,7 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
     shown["greenlang/chain_sha256"] = link.chain_sha256
     shown["greenlang/ledger_seq"] = link.seq
     shown["greenlang/inputs"] = dg.MetadataValue.json([reference.record() for reference in entry.inputs])
-    shown["walk it back"] = dg.MetadataValue.md(f"`glac provenance show {entry.content_sha256[:16]}…`")
+    shown["walk it back"] = dg.MetadataValue.md(f"`glac provenance show {entry.content_sha256}`")
     return shown
 
 

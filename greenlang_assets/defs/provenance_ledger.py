@@ -4,52 +4,65 @@ Belongs here: the ledger's node in the graph, its check, its job and schedule.
 Does not belong here: the verification (``resources.dagster.verification``).
 """
 
+from typing import Any
+
 import dagster as dg
 
+from greenlang_assets.core.recipes.ledger import RECIPE, with_report
 from greenlang_assets.defs import keys
+from greenlang_assets.defs.marts import MARTS
+from greenlang_assets.defs.provenance import record
 from resources.dagster.resource import WorldResource
-from resources.dagster.verification import verify
+from resources.dagster.verification import Verification, verify
 
-LEDGER_SPEC = dg.AssetSpec(
-    keys.LEDGER,
+
+@dg.asset(
+    key=keys.LEDGER,
+    deps=[keys.CATALOGUE, keys.LIBRARY, keys.TOTALS, keys.TIE_OUT, *(keys.mart(mart.name) for mart in MARTS)],
     description=(
-        "The append-only chain of everything that was made: content hash, input hashes, code.\n\nDagster's "
-        "own record can be edited and deleted; this one refuses UPDATE, DELETE and TRUNCATE, every entry "
-        "binds its predecessor, and each run ends with a signed checkpoint outside the database. The check "
-        "`intact` compares ledger, store and Dagster's event log with each other and names the first entry "
-        "that was altered, removed, cut off or never recorded: `glac provenance verify`."
+        "The append-only chain of everything that was made: content hash, input hashes, code. Materialising "
+        "it verifies all of it.\n\nDagster's own record can be edited and deleted; this one refuses UPDATE, "
+        "DELETE and TRUNCATE, every entry binds its predecessor, and each run ends with a signed checkpoint "
+        "outside the database. Ledger, store, row index and Dagster's event log are compared, and the first "
+        "entry that was altered, removed, cut off or never recorded is named: `glac provenance verify` does "
+        "the same on the command line."
     ),
     group_name=keys.GROUP_PROVENANCE,
     owners=[keys.OWNER],
     kinds={"postgres"},
-    code_version="1.0.0",
+    code_version=RECIPE.code_version,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "intact",
+            asset=keys.LEDGER,
+            description="ledger, store, row index and Dagster's event log agree with each other",
+            blocking=True,
+        )
+    ],
 )
-
-
-@dg.asset_check(
-    asset=keys.LEDGER,
-    name="intact",
-    description="ledger, store, row index and Dagster's event log agree with each other",
-    blocking=True,
-)
-def intact(context: dg.AssetCheckExecutionContext, world: WorldResource) -> dg.AssetCheckResult:
-    """Verify everything; the first findings are named."""
+def ledger(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
+    """Verify everything and record what was found."""
     verification = verify(world.platform, context.instance)
-    return dg.AssetCheckResult(
-        passed=verification.intact,
-        metadata={
-            "entries": verification.chain.entries,
-            "sealed up to": verification.chain.sealed,
-            "events compared": verification.events,
-            "head": verification.chain.head or "none",
-            "findings": dg.MetadataValue.json([finding.as_dict() for finding in verification.findings[:50]]),
-        },
+    result = record(context, with_report(_report(verification)), world.world())
+    intact = dg.AssetCheckResult(
+        passed=verification.intact, metadata={"findings": len(verification.findings)}
     )
+    return result._replace(check_results=[intact])
+
+
+def _report(verification: Verification) -> dict[str, Any]:
+    return {
+        "entries": verification.chain.entries,
+        "head": verification.chain.head,
+        "sealed": verification.chain.sealed,
+        "events": verification.events,
+        "findings": [finding.as_dict() for finding in verification.findings],
+    }
 
 
 VERIFICATION_JOB = dg.define_asset_job(
     "provenance_verification",
-    selection=dg.AssetSelection.checks(intact),
+    selection=dg.AssetSelection.assets(keys.LEDGER),
     description="Ledger, store, row index and event log against each other.",
     executor_def=dg.in_process_executor,
 )

@@ -85,7 +85,7 @@ def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
     )
     def made(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
         partition = context.partition_key if partitioned else None
-        return record(context, recipe, world.create_resource(), partition=partition)
+        return record(context, recipe, world.world(), partition=partition)
 
     return made
 
@@ -101,7 +101,7 @@ def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
 )
 def tie_out_asset(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
     """Record the comparison and draw it."""
-    touched = world.create_resource()
+    touched = world.world()
     result = record(context, tie_out.RECIPE, touched)
     drawn = tie_out_plot(load_table(touched, latest_input(touched, tie_out.ASSET)))
     return result._replace(metadata={"our figure beside the city's": drawn, **(result.metadata or {})})

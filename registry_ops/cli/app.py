@@ -32,7 +32,16 @@ app.command("up")(platform.up)
 app.command("clean")(platform.clean)
 
 #: Beginnings of codes that say "this could not be read", as opposed to "the answer is no".
-_UNREADABLE = ("FILE_", "TENANT_FILE_", "TENANT_COLUMNS", "TABLE_NOT_CANONICAL", "SETTING_", "WORKBOOK_")
+_UNREADABLE = (
+    "FILE_",
+    "METHOD_TABLE",
+    "PUBLISHER_FILE_",
+    "SETTING_",
+    "TABLE_NOT_CANONICAL",
+    "TENANT_COLUMNS",
+    "TENANT_FILE_",
+    "TENANT_ROW",
+)
 
 
 def exit_code(error: GreenlangError) -> int:
@@ -49,7 +58,7 @@ def main() -> None:
         sys.stderr.write("stopped\n")
         code = 130
     except TyperException as error:
-        word = str(getattr(error, "message", error))
+        word = error.format_message() if hasattr(error, "format_message") else str(error)
         if word:
             sys.stderr.write(f"usage: {word}\nhint: add --help to the command for what it takes\n")
         code = USAGE

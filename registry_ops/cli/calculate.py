@@ -23,6 +23,10 @@ def calculate(
         list[str], typer.Argument(help='Inputs: activity=1000, or with a unit activity="500 therm".')
     ],
     gwp: Annotated[str | None, typer.Option(help="GWP set: AR4, AR5 or AR6.")] = None,
+    gas: Annotated[str | None, typer.Option(help="Gas of a formula for any gas: HFC-134a, SF6 …")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of activity, where a formula leaves it open.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
 ) -> int:
     """Calculate one formula; every figure is cited and the result carries its hash."""
@@ -33,7 +37,9 @@ def calculate(
     if gwp is not None and gwp.upper() not in ("AR4", "AR5", "AR6"):
         raise GreenlangError("GWP_SET_UNKNOWN", "no such GWP set", found=gwp, expected="AR4, AR5 or AR6")
     engine = CalculationEngine.shipped()
-    context = CalculationContext(gwp_set=gwp.upper() if gwp else None)  # type: ignore[arg-type]
+    context = CalculationContext.model_validate(
+        {"gwp_set": gwp.upper() if gwp else None, "gas": gas, "activity_unit": unit}
+    )
     result = engine.calculate(_formula_id(engine, formula), dict(map(_input, inputs)), context)
     if as_json:
         print_json(_as_json(result))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli.output import print_json, print_table
+from registry_ops.cli.output import UNREADABLE, console, print_error, print_json, print_table
 
 if TYPE_CHECKING:
     from greenlang_assets.core.factors.model import EmissionFactor
@@ -31,37 +31,24 @@ def search(
     from greenlang_assets.core.factors.catalogue import Catalogue
 
     text = " ".join(words)
-    hits = Catalogue.shipped().search(text, limit=limit)
+    catalogue = Catalogue.shipped()
+    hits = [(hit.score, catalogue.factor(hit.factor_id)) for hit in catalogue.search(text, limit=limit)]
     if as_json:
-        print_json(
-            {
-                "query": text,
-                "hits": [{"score": hit.score, **_summary(hit.factor)} for hit in hits],
-            }
-        )
+        found = [{"score": score, **_summary(factor)} for score, factor in hits]
+        print_json({"query": text, "hits": found})
     elif hits:
         print_table(
             f"{len(hits)} best for “{text}”",
             ["activity path", "region", "year", "figures per unit", "publisher", "edition", "factor id"],
             [
-                (
-                    hit.factor.activity_path,
-                    hit.factor.region,
-                    hit.factor.year,
-                    figures(hit.factor),
-                    hit.factor.publisher,
-                    hit.factor.edition,
-                    hit.factor.factor_id,
-                )
-                for hit in hits
+                (f.activity_path, f.region, f.year, figures(f), f.publisher, f.edition, f.factor_id)
+                for _, f in hits
             ],
             folded=["activity path", "factor id", "figures per unit"],
         )
     else:
-        print_table(
-            f"nothing found for “{text}”",
-            ["hint"],
-            [["fewer or other words; `glac factors stats` shows what is there"]],
+        console().print(
+            f"nothing found for “{text}”: try fewer words; `glac factors stats` shows what is there"
         )
     return 0 if hits else 1
 
@@ -213,9 +200,67 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="The publisher's own file.")],
     as_json: AsJson = False,
 ) -> int:
-    """Read a publisher's file and say what it yields; nothing is written."""
+    """Read a publisher's file and say what it yields. Nothing is written: `rebuild` makes the tables."""
     from greenlang_assets.core.errors import GreenlangError
-    from greenlang_assets.core.factors import importers
 
-    del importers
-    raise GreenlangError("FILE_NOT_READ", "not there yet", found=f"{publisher} {file} {as_json}")
+    if publisher not in PUBLISHERS:
+        raise typer.BadParameter(f"{publisher}: one of {', '.join(PUBLISHERS)}")
+    try:
+        answer = _imported(publisher, file)
+    except GreenlangError as error:
+        print_error(error, as_json=as_json)
+        return UNREADABLE
+    if as_json:
+        print_json(answer)
+        return 0
+    print_table(
+        f"{answer['factors']:,} values from {answer['rows_read']:,} rows of {file.name}",
+        ["left out because", "rows"],
+        answer["skipped"].items(),
+        numeric=["rows"],
+    )
+    return 0
+
+
+def _imported(publisher: str, file: Path) -> dict[str, Any]:
+    from greenlang_assets.core.factors.catalogue import Catalogue
+    from greenlang_assets.core.factors.importers import ipcc_gwp, uk_desnz, us_epa_egrid, us_epa_hub
+
+    if publisher == "ipcc-gwp":
+        table, _, skipped = ipcc_gwp.read(file)
+        editions, rows, factors = sorted(table["gwp_set"].unique()), table.height, table.height
+    else:
+        if publisher == "us-epa-egrid":
+            result = us_epa_egrid.read(file, us_epa_hub.subregion_acronyms(Catalogue.shipped().frame))
+        else:
+            result = {"uk-desnz": uk_desnz.read, "us-epa-hub": us_epa_hub.read}[publisher](file)
+        editions, rows, skipped = list(result.editions), result.rows_read, result.skipped
+        factors = result.factors.height
+    return {
+        "publisher": publisher, "edition": " ".join(editions), "rows_read": rows, "factors": factors,
+        "skipped": skipped, "errors": [],
+    }  # fmt: skip
+
+
+@app.command()
+def rebuild(
+    folder: Annotated[Path, typer.Argument(help="Folder of publishers' files, one sub-folder a publisher.")],
+    out: Annotated[Path | None, typer.Option(help="Where the tables go; data/factors by default.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Import every publisher's file anew and write the shipped tables; all of them, or none."""
+    from greenlang_assets.core.factors.rebuild import rebuild as rebuild_tables
+    from greenlang_assets.core.factors.tables import FACTORS_ROOT
+
+    with console(stderr=True).status("reading every publisher's file …"):
+        manifest = rebuild_tables(folder, out or FACTORS_ROOT)
+    if as_json:
+        print_json(manifest)
+        return 0
+    print_table(
+        f"tables in {out or FACTORS_ROOT}",
+        ["table", "rows", "content sha256"],
+        [(name, entry["rows"], entry["content_sha256"]) for name, entry in manifest["tables"].items()],
+        numeric=["rows"],
+    )
+    return 0

@@ -46,7 +46,7 @@ def print_table(
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         table.add_column(
             name,
@@ -56,7 +56,9 @@ def print_table(
         )
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(table)
+    out = console()
+    out.print(title, style="bold", markup=False)
+    out.print(table)
 
 
 def print_error(error: GreenlangError, *, as_json: bool) -> None:

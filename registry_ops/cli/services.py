@@ -138,7 +138,8 @@ def remove_state(settings: Settings) -> Iterator[Path]:
     """Remove what this installation keeps on this machine; yields every folder that it removed."""
     from resources.embedded_postgres import remove
 
-    yield from remove(settings.home)
+    if remove(settings.home):
+        yield settings.home / "postgres"
     if settings.home.is_dir():
         shutil.rmtree(settings.home)
         yield settings.home

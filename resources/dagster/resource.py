@@ -51,6 +51,6 @@ class WorldResource(dg.ConfigurableResource["WorldResource"]):
         """State folder of this installation."""
         return self.platform.settings.home
 
-    def create_resource(self) -> World:
+    def world(self) -> World:
         """What recipes may touch."""
         return world_of(self.platform)

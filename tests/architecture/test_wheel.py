@@ -38,7 +38,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_shipped_file_is_in_the_wheel(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    (base,) = {name.split("/")[0] for name in inside if name.endswith(".data/data/share/greenlang/dagster.yaml")}
+    (base,) = {
+        name.split("/")[0] for name in inside if name.endswith(".data/data/share/greenlang/dagster.yaml")
+    }
     names = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "data", "dbt", "dagster.yaml", "workspace.yaml"],
         capture_output=True,
@@ -57,7 +59,18 @@ def test_definitions_load_from_an_installed_wheel(wheel: Path, tmp_path: Path) -
     site = tmp_path / "env" / "lib" / version / "site-packages"
     libraries = next(path for path in sys.path if path.endswith("site-packages"))
     subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--python", str(python), str(wheel)],
+        [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--python",
+            str(python),
+            str(wheel),
+        ],
         check=True,
     )
     (site / "libraries.pth").write_text(libraries + "\n")

@@ -77,7 +77,7 @@ def test_electricity_names_regions_and_the_year_of_its_data(hub: ImportResult) -
     assert (row["co2"], row["co2_unit"], row["ch4_unit"], row["year"]) == (490.5, "lb/MWh", "lb/MWh", 2022)
     assert one(hub, region="US-EGRID-CAMX", activity="grid-electricity-non-baseload")["co2"] == 1050.5
     assert one(hub, region="US", activity="grid-electricity")["co2"] == 820.5
-    assert us_epa_hub.subregion_acronyms(hub) == {"WECC California": "CAMX", "RFC West": "RFCW"}
+    assert us_epa_hub.subregion_acronyms(hub.factors) == {"WECC California": "CAMX", "RFC West": "RFCW"}
 
 
 def test_waste_is_co2e_of_ar4_and_na_is_counted(hub: ImportResult) -> None:

@@ -59,7 +59,7 @@ def import_all(publisher_files: Path) -> dict[str, ImportResult]:
     for name, reader in readers:
         results[name] = reader(_locate(publisher_files, name))
         if us_epa_hub.DATASETS[6] in results[name].datasets:
-            acronyms |= us_epa_hub.subregion_acronyms(results[name])
+            acronyms |= us_epa_hub.subregion_acronyms(results[name].factors)
     return results
 
 

@@ -14,7 +14,9 @@ import polars as pl
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
+from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.formulas.model import Equation
 from greenlang_assets.core.provenance.canonical import canonical_bytes, sha256_hex, table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
 from greenlang_assets.core.recipes.base import Made, Recipe, World, file_input, latest_input, load_table
@@ -67,6 +69,11 @@ def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> 
     )
 
 
+def _by_kind(library: Library) -> Iterator[tuple[str, tuple[Equation | Binding, ...]]]:
+    yield "equation", library.equations
+    yield "binding", library.bindings
+
+
 def _content(library: Library) -> bytes:
     """The library as a table: one row an equation or binding, its definition as canonical text."""
     rows = [
@@ -78,7 +85,7 @@ def _content(library: Library) -> bytes:
             "sha256": formula.sha256,
             "definition": canonical_bytes(formula.record()).decode(),
         }
-        for kind, formulas in (("equation", library.equations), ("binding", library.bindings))
+        for kind, formulas in _by_kind(library)
         for formula in formulas
     ]
     return table_bytes(pl.DataFrame(rows), key=["formula_id"])
@@ -97,9 +104,7 @@ def library_of(world: World, reference: InputRef, catalogue: Catalogue) -> Libra
     if sha256_hex(content) != reference.content_sha256:
         recorded = load_table(world, reference)
         known = set(recorded["sha256"])
-        other = [
-            formula.id for formula in (*library.equations, *library.bindings) if formula.sha256 not in known
-        ]
+        other = [f.id for _, formulas in _by_kind(library) for f in formulas if f.sha256 not in known]
         raise GreenlangError(
             "LIBRARY_NOT_RECORDED",
             "the formula library at hand is not the one that is recorded",

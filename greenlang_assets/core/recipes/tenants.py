@@ -215,6 +215,11 @@ def _batch(world: World, *inputs: InputRef) -> BatchResult:
     )
 
 
+def _tonnes(milligrams: pl.Series) -> float:
+    """A sum for people; what is published stays an integer of milligrams."""
+    return round(int(milligrams.sum() or 0) / 10**9, 3)
+
+
 def _make_emissions(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition
     result = _calculated(world, inputs)
@@ -226,6 +231,14 @@ def _make_emissions(world: World, partition: str | None, inputs: tuple[InputRef,
             "rejected": result.rejected.height,
             "co2e_location_mg": int(lines["co2e_mg"].sum()),
             "co2e_market_mg": int(lines["co2e_market_mg"].fill_null(lines["co2e_mg"]).sum()),
+        },
+        notes={
+            "scope 1, t CO2e": _tonnes(lines.filter(pl.col("scope") == "1")["co2e_mg"]),
+            "scope 2 location-based, t CO2e": _tonnes(lines.filter(pl.col("scope") == "2")["co2e_mg"]),
+            "scope 2 market-based, t CO2e": _tonnes(lines["co2e_market_mg"]),
+            "by activity": lines.group_by("activity")
+            .agg(pl.len().alias("lines"), (pl.col("co2e_mg").sum() / 10**9).round(1).alias("t CO2e"))
+            .sort("activity"),
         },
         indexed=True,
     )
@@ -253,6 +266,13 @@ def _make_totals(world: World, partition: str | None, inputs: tuple[InputRef, ..
     return Made(
         table_bytes(totals, key=TOTALS.key),
         facts={"facilities": totals.height, "co2e_location_mg": int(totals["co2e_mg"].sum())},
+        notes={
+            "location-based, t CO2e": _tonnes(totals["co2e_mg"]),
+            "market-based, t CO2e": _tonnes(totals["co2e_market_mg"]),
+            "largest": totals.sort("co2e_mg", descending=True)
+            .head(5)
+            .select("facility_name", (pl.col("co2e_mg") / 10**9).round(1).alias("t CO2e"), "total_sha256"),
+        },
         indexed=True,
     )
 

@@ -67,8 +67,17 @@ def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> 
             "predicate": found[0].predicate,
         },
         notes={
-            "by period": pl.concat([one.periods for one in found]),
-            "why the rest differs": reasons.filter(pl.col("facilities") > 0),
+            "by period": pl.concat([one.periods for one in found]).select(
+                "period",
+                pl.col("facilities").alias("buildings"),
+                pl.col("within").alias("within 1 %"),
+                (pl.col("share") * 100).round(2).alias("share, %"),
+                pl.col("calculated_tco2e").round(0).cast(pl.Int64).alias("calculated, t CO2e"),
+                pl.col("reported_tco2e").round(0).cast(pl.Int64).alias("reported, t CO2e"),
+            ),
+            "why the rest differs": reasons.filter(pl.col("facilities") > 0).select(
+                pl.col("facilities").alias("buildings"), "meaning"
+            ),
         },
     )
 

@@ -15,6 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from greenlang_assets.core.factors.importers.base import (
     PROPERTY_KEY,
     PROPERTY_SCHEMA,
@@ -349,9 +351,9 @@ class _Hub(HubSheet):
             )
 
 
-def subregion_acronyms(result: ImportResult) -> dict[str, str]:
-    """eGRID subregion names to acronyms, as Table 6 of this edition lists them."""
-    listed = result.factors.filter(dataset=DATASETS[6]).select("activity_path", "region")
+def subregion_acronyms(factors: pl.DataFrame) -> dict[str, str]:
+    """eGRID subregion names to acronyms, as Table 6 of the Hub editions among the factors lists them."""
+    listed = factors.filter(dataset=DATASETS[6]).select("activity_path", "region")
     return {
         path.split(" > ")[1]: region.removeprefix("US-EGRID-")
         for path, region in listed.iter_rows()
