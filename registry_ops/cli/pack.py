@@ -71,18 +71,14 @@ def _print(file: Path, processed: Processed) -> None:
     verdict = Text("valid", "bold green") if answer.valid else Text("not valid", "bold red")
     out.print(Text.assemble(f"{file}: ", verdict, f", schema {answer.schema}, {counts}"))
     if processed.domain is not None:
-        second, affinity = processed.domain.runner_up
-        out.print(
-            f"domain {processed.domain.domain} ({processed.domain.confidence:.2f}), "
-            f"next {second} ({affinity:.2f})"
-        )
+        domain = processed.domain
+        second, affinity = domain.runner_up
+        out.print(Text(f"domain {domain.domain} ({domain.confidence:.2f}), next {second} ({affinity:.2f})"))
     if processed.plan is not None:
         formula = processed.plan.formula
         how = "inferred" if formula.inferred else "named"
         pinned = _counted(len(processed.plan.choices), "factor row")
-        out.print(
-            f"formula {formula.id}@{formula.version} ({how}), {len(processed.plan.choices)} factors pinned"
-        )
+        out.print(Text(f"formula {formula.id}@{formula.version} ({how}), {pinned} pinned"))
 
 
 def _print_issues(file: Path, issues: Iterable[Issue], style: str) -> None:
