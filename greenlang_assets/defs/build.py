@@ -8,7 +8,6 @@ from __future__ import annotations
 import dagster as dg
 
 from greenlang_assets.defs import factors, keys, marts, provenance_ledger, tenants
-from greenlang_assets.defs.partitions import tenant_partitions
 
 #: Assets of one cohort and period, made together.
 TENANT_RUN = (keys.ACTIVITY, keys.EMISSIONS, keys.REJECTED, keys.TOTALS)
@@ -28,7 +27,6 @@ REGISTER_JOB = dg.define_asset_job(
 EMISSIONS_JOB = dg.define_asset_job(
     "emission_run",
     selection=dg.AssetSelection.assets(*TENANT_RUN),
-    partitions_def=tenant_partitions,
     description="One cohort and period: activity to emissions, rejected rows and totals.",
     executor_def=dg.in_process_executor,
 )

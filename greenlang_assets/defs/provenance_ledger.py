@@ -4,6 +4,7 @@ Belongs here: the ledger's node in the graph, its check, its job and schedule.
 Does not belong here: the verification (``resources.dagster.verification``).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ from greenlang_assets.defs import keys
 from greenlang_assets.defs.marts import MARTS
 from greenlang_assets.defs.provenance import record
 from resources.dagster.resource import WorldResource
-from resources.dagster.verification import Verification, verify
+from resources.dagster.verification import report_of, verify
 
 
 @dg.asset(
@@ -40,24 +41,11 @@ from resources.dagster.verification import Verification, verify
         )
     ],
 )
-def ledger(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
+def ledger(context: dg.AssetExecutionContext, world: WorldResource) -> Iterator[Any]:
     """Verify everything and record what was found."""
     verification = verify(world.platform, context.instance)
-    result = record(context, with_report(_report(verification)), world.world())
-    intact = dg.AssetCheckResult(
-        passed=verification.intact, metadata={"findings": len(verification.findings)}
-    )
-    return result._replace(check_results=[intact])
-
-
-def _report(verification: Verification) -> dict[str, Any]:
-    return {
-        "entries": verification.chain.entries,
-        "head": verification.chain.head,
-        "sealed": verification.chain.sealed,
-        "events": verification.events,
-        "findings": [finding.as_dict() for finding in verification.findings],
-    }
+    yield record(context, with_report(report_of(verification)), world.world())
+    yield dg.AssetCheckResult(passed=verification.intact, metadata={"findings": len(verification.findings)})
 
 
 VERIFICATION_JOB = dg.define_asset_job(

@@ -107,6 +107,7 @@ def _fact(node: Node, name: str) -> str:
 def verify(as_json: AsJson = False) -> int:
     """Ledger, store, row index and Dagster's event log against each other; names what was changed first."""
     from resources.dagster.instance import open_instance
+    from resources.dagster.verification import report_of
     from resources.dagster.verification import verify as verify_everything
     from resources.dagster_home import prepare
     from resources.platform import open_platform
@@ -118,16 +119,7 @@ def verify(as_json: AsJson = False) -> int:
             verification = verify_everything(platform, instance)
     chain, findings = verification.chain, verification.findings
     if as_json:
-        print_json(
-            {
-                "intact": verification.intact,
-                "entries": chain.entries,
-                "head": chain.head,
-                "sealed": chain.sealed,
-                "events": verification.events,
-                "findings": [finding.as_dict() for finding in findings],
-            }
-        )
+        print_json(report_of(verification))
     elif not findings:
         console().print(
             f"[bold green]intact[/]  {chain.entries:,} ledger entries, sealed up to {chain.sealed:,}; "

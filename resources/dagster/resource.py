@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from greenlang_assets.core.recipes.base import World
-from resources.platform import Platform, open_platform
-from resources.settings import Settings
-from resources.world import world_of
+
+if TYPE_CHECKING:
+    from resources.platform import Platform
 
 
 class WorldResource(dg.ConfigurableResource["WorldResource"]):
@@ -25,12 +26,16 @@ class WorldResource(dg.ConfigurableResource["WorldResource"]):
     A run that fails after it recorded something is sealed too: what is in the ledger happened.
     """
 
-    _platform: Platform | None = PrivateAttr(default=None)
+    _platform: Any = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[WorldResource]:
         """The resource, open for one run."""
         del context
+        # Every run worker loads this module; only a run needs a database driver.
+        from resources.platform import open_platform
+        from resources.settings import Settings
+
         with open_platform(Settings.from_env()) as platform:
             self._platform = platform
             try:
@@ -44,7 +49,8 @@ class WorldResource(dg.ConfigurableResource["WorldResource"]):
         """The open platform; only inside a run."""
         if self._platform is None:
             raise RuntimeError("the platform is open only while a run lasts")
-        return self._platform
+        opened: Platform = self._platform
+        return opened
 
     @property
     def home(self) -> Path:
@@ -53,4 +59,6 @@ class WorldResource(dg.ConfigurableResource["WorldResource"]):
 
     def world(self) -> World:
         """What recipes may touch."""
+        from resources.world import world_of
+
         return world_of(self.platform)

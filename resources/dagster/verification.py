@@ -7,6 +7,7 @@ Does not belong here: the checks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterInstance
 
@@ -19,7 +20,9 @@ from greenlang_assets.core.provenance.verify import (
     verify_store,
 )
 from resources.dagster.event_log import materialisation_events, running
-from resources.platform import Platform
+
+if TYPE_CHECKING:
+    from resources.platform import Platform
 
 
 @dataclass(frozen=True)
@@ -58,3 +61,15 @@ def verify(platform: Platform, instance: DagsterInstance) -> Verification:
         *reconcile(links, events, running=unfinished),
     )
     return Verification(chain, len(events), findings)
+
+
+def report_of(verification: Verification) -> dict[str, Any]:
+    """A verification as JSON-ready data: what is recorded, and what ``--json`` prints."""
+    return {
+        "intact": verification.intact,
+        "entries": verification.chain.entries,
+        "head": verification.chain.head,
+        "sealed": verification.chain.sealed,
+        "events": verification.events,
+        "findings": [finding.as_dict() for finding in verification.findings],
+    }

@@ -17,9 +17,7 @@ import polars as pl
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import tables
 from greenlang_assets.core.factors.catalogue import Catalogue
-from greenlang_assets.core.factors.importers.base import ImportResult
 from greenlang_assets.core.factors.model import FACTOR_KEY
-from greenlang_assets.core.factors.rebuild import SOURCES, import_all
 from greenlang_assets.core.gwp import GwpTable
 from greenlang_assets.core.provenance.canonical import table_bytes, table_sha256
 from greenlang_assets.core.provenance.ledger import InputRef
@@ -57,8 +55,12 @@ def _sources(prefix: str, world: World, partition: str | None) -> tuple[InputRef
 
 
 @lru_cache(maxsize=1)
-def _imported(publisher_files: Path) -> dict[str, ImportResult]:
-    return import_all(publisher_files)
+def _read_again(publisher_files: Path) -> dict[str, str]:
+    """Content hash of every factor table as the publishers' files give it now."""
+    from greenlang_assets.core.factors.rebuild import import_all  # a spreadsheet reader comes with it
+
+    results = import_all(publisher_files)
+    return {name: table_sha256(result.factors, key=FACTOR_KEY) for name, result in results.items()}
 
 
 def _verified(world: World, prefix: str, kind: str) -> pl.DataFrame:
@@ -67,12 +69,8 @@ def _verified(world: World, prefix: str, kind: str) -> pl.DataFrame:
         frame = pl.read_parquet(tables.FACTORS_ROOT / name)
         found = table_sha256(frame, key=tables.KINDS[kind][1])
         _require_same(name, found, str(entry["content_sha256"]), "TABLE_ALTERED", "the manifest")
-        if (
-            kind == "factors"
-            and world.publisher_files is not None
-            and (world.publisher_files / SOURCES[name]).exists()
-        ):
-            fresh = table_sha256(_imported(world.publisher_files)[name].factors, key=FACTOR_KEY)
+        if kind == "factors" and world.publisher_files is not None:
+            fresh = _read_again(world.publisher_files)[name]
             _require_same(name, found, fresh, "PUBLISHER_FILE_DIFFERS", "the publisher's file, read now")
         frames.append(frame)
     return pl.concat(frames)

@@ -6,6 +6,7 @@ Does not belong here: verifying (``core.provenance.verify``, ``resources.dagster
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
-from greenlang_assets.core.recipes.base import Made, Recipe, World
+from greenlang_assets.core.recipes.base import Made, Recipe, World, latest_input
 
 ASSET = "provenance/ledger"
 
@@ -52,6 +53,16 @@ def with_report(report: Mapping[str, Any]) -> Recipe:
     }
     notes = {"head": report["head"], "what was found": report["findings"][:50]}
     return replace(RECIPE, make=lambda *_: Made(canonical_bytes(report), facts=facts, notes=notes))
+
+
+def recorded_report(world: World) -> dict[str, Any]:
+    """The newest recorded verification.
+
+    Raises:
+        GreenlangError: ``INPUT_NOT_MADE`` when nothing was verified yet.
+    """
+    report: dict[str, Any] = json.loads(world.store.get(latest_input(world, ASSET).content_sha256))
+    return report
 
 
 def is_due(world: World) -> bool:
