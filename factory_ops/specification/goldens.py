@@ -110,7 +110,7 @@ def _agree(values: list[float]) -> bool:
 
 def _same_choice_agrees(implied: list[tuple[GoldenCase, float]], choosing: list[str]) -> bool:
     """Whether cases of one fuel and region agree among themselves; different ones may well differ."""
-    groups: dict[tuple[Any, ...], list[float]] = {}
+    groups: dict[tuple[str, ...], list[float]] = {}
     for case, value in implied:
-        groups.setdefault(tuple(case.input.get(name) for name in choosing), []).append(value)
+        groups.setdefault(tuple(repr(case.input.get(name)) for name in choosing), []).append(value)
     return all(_agree(values) for values in groups.values())

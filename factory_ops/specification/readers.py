@@ -147,7 +147,7 @@ def _unit(part: _Map, path: Path, document: Document, judge: Judge) -> None:
     try:
         unit = normalise_unit(written)
     except GreenlangError as error:
-        if error.code == "UNIT_QUALIFIER" and part.get("dtype") in NUMERIC:
+        if error.code == "UNIT_QUALIFIER" and str(part.get("dtype")) in NUMERIC:
             judge.refuse(error, here, as_warning=True)
         else:
             judge.refuse(error, here)

@@ -224,6 +224,30 @@ def _quote(field: Constraints, value: Any) -> str | None:
     return "put it in quotes" if field.dtype == "string" and not isinstance(value, str) else None
 
 
+def _activities(spec: PackSpec, judge: Judge) -> None:
+    """``compute.activities`` maps values that one text input can take."""
+    compute = spec.compute
+    if compute is None or not compute.activities:
+        return
+    offered = {
+        name: set(map(str, field.enum))
+        for name, field in compute.inputs.items()
+        if field.dtype == "string" and field.enum
+    }
+    if any(set(compute.activities) <= values for values in offered.values()):
+        return
+    every = set().union(*offered.values())
+    for value in compute.activities:
+        if value not in every or len(offered) > 1:
+            judge.error(
+                "ACTIVITY_KEY_UNKNOWN",
+                ("compute", "activities", value),
+                "this is no value of the text input that names the activity",
+                found=value,
+                expected=", ".join(sorted(every)) or "an input with an enum",
+            )
+
+
 def _code_locations(spec: PackSpec, judge: Judge) -> None:
     if spec.compute is not None and spec.compute.entrypoint is not None:
         _location(spec.compute.entrypoint, ("compute", "entrypoint"), judge)
@@ -361,6 +385,7 @@ def _properties(spec: PackSpec, judge: Judge) -> None:
 
 _RULES: tuple[Callable[[PackSpec, Judge], None], ...] = (
     _constraints,
+    _activities,
     _code_locations,
     _promises,
     _seeds,

@@ -167,9 +167,9 @@ def _sound(model: type[BaseModel], name: str, value: Any, default: Any) -> Any:
     inner: Any = _bare(get_args(kind)[-1]) if get_args(kind) else None
     if not _is_model(inner):
         return default
-    if isinstance(value, dict):
+    if isinstance(value, dict) and get_origin(kind) is dict:
         return {key: part for key, item in value.items() if (part := _part(inner, item)) is not None}
-    if isinstance(value, list):
+    if isinstance(value, list) and get_origin(kind) is list:
         return [part for item in value if (part := _part(inner, item)) is not None]
     return default
 

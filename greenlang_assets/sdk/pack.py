@@ -5,7 +5,7 @@ Does not belong here: YAML, other people's spellings and the rules across fields
 (``factory_ops.specification``); an agent in its container has this model and its pack as JSON.
 
 Canonical means: factors are a mapping, units in the spelling of ``core.units``, GWP sets without a horizon
-(``AR6``), nothing that is null. Keys that start with ``x-`` are the author's own, anywhere, and are
+(``AR6``), no empty fields. Keys that start with ``x-`` are the author's own, anywhere, and are
 part of the content.
 """
 
@@ -76,7 +76,7 @@ class Constraints(PackPart):
     @classmethod
     def _numbers_take_the_form_of_their_dtype(cls, data: Any) -> Any:
         """``default: 1`` of a float64 is 1.0, so that one content has one canonical form."""
-        if not isinstance(data, Mapping) or data.get("dtype") not in FLOATS:
+        if not isinstance(data, Mapping) or str(data.get("dtype")) not in FLOATS:
             return data
         formed = dict(data)
         if "default" in formed:
@@ -264,8 +264,8 @@ class PackSpec(PackPart):
     tests: Tests | None = None
 
     def canonical(self) -> dict[str, Any]:
-        """The pack as plain data, without anything that is null; :meth:`from_canonical` is its inverse."""
-        data: dict[str, Any] = _without_null(self.model_dump(mode="json"))
+        """The pack as plain data, without empty fields; :meth:`from_canonical` is its inverse."""
+        data: dict[str, Any] = _plain(self)
         return data
 
     def canonical_json(self) -> bytes:
@@ -288,9 +288,13 @@ class PackSpec(PackPart):
         return cls.model_validate(json.loads(data) if isinstance(data, bytes | str) else dict(data))
 
 
-def _without_null(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Models as mappings without their empty fields; what the author wrote freely stays as it is."""
+    if isinstance(value, BaseModel):
+        known = type(value).model_fields
+        return {name: _plain(item) for name, item in value if item is not None or name not in known}
     if isinstance(value, dict):
-        return {key: _without_null(item) for key, item in value.items() if item is not None}
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_without_null(item) for item in value]
+        return [_plain(item) for item in value]
     return value

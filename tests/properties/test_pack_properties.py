@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from factory_ops.specification.answer import ValidationAnswer
 from factory_ops.specification.loader import Place, YamlRefused, load
 from factory_ops.specification.processor import SpecProcessor
+from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.sdk.pack import PackSpec
 
 PROCESSOR = SpecProcessor()
@@ -50,7 +52,7 @@ def test_random_text(source: str) -> None:
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_random_yaml(source: str) -> None:
     read(source)
     assert isinstance(PROCESSOR.validate(source), ValidationAnswer)
@@ -91,11 +93,40 @@ def test_any_shape_gets_an_answer_with_places(data: dict[str, Any], strict: bool
         assert issue.line >= 1
 
 
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every path of a tree, the root's included."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for key, item in inner for found in paths(item, (*path, key)))]
+
+
+SHIPPED = [load(path.read_bytes()).data for path in sorted((DATA_ROOT / "packs").glob("*/pack.yaml"))]
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_shipped_packs_with_one_part_replaced(data: st.DataObject) -> None:
+    """Nearly right packs reach the rules, the references and the inference."""
+    pack = copy.deepcopy(data.draw(st.sampled_from(SHIPPED)))
+    path = data.draw(st.sampled_from(paths(pack)[1:]))
+    parent = pack
+    for key in path[:-1]:
+        parent = parent[key]
+    if data.draw(st.booleans()):
+        parent[path[-1]] = data.draw(_TREES)
+    else:
+        del parent[path[-1]]
+    processed = PROCESSOR.process(json.dumps(pack))
+    assert processed.answer.valid == (processed.spec is not None)
+    for issue in processed.answer.errors + processed.answer.warnings:
+        assert issue.message
+        assert issue.line == 1
+
+
 _NAMES = st.from_regex(r"\A[a-z][a-z0-9]{0,8}\Z")
 _LINES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
 _FREE = st.dictionaries(
     st.from_regex(r"\Ax-[a-z]{1,5}\Z"),
-    st.recursive(st.one_of(st.booleans(), st.integers(-9, 9), _LINES), st.lists),
+    st.recursive(st.one_of(st.none(), st.booleans(), st.integers(-9, 9), _LINES), st.lists),
     max_size=2,
 )
 _FIELD = st.fixed_dictionaries(

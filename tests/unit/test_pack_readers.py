@@ -176,12 +176,14 @@ def test_issues_point_into_the_file_also_where_something_was_moved() -> None:
 
 def test_free_keys_are_kept_everywhere_and_belong_to_the_content() -> None:
     text = (
-        HEAD + COMPUTE.replace("{dtype: string}", "{dtype: string, x-note: {a: [1, 2.5]}}") + "x-p95_ms: 20\n"
+        HEAD
+        + COMPUTE.replace("{dtype: string}", "{dtype: string, x-note: {a: [1, 2.5, null]}}")
+        + "x-p95_ms: 20\n"
     )
     spec = spec_of(text)
     canonical = spec.canonical()
     assert canonical["x-p95_ms"] == 20
-    assert canonical["compute"]["inputs"]["given"]["x-note"] == {"a": [1, 2.5]}
+    assert canonical["compute"]["inputs"]["given"]["x-note"] == {"a": [1, 2.5, None]}
     assert spec.sha256 != spec_of(text.replace("x-p95_ms: 20", "x-p95_ms: 21")).sha256
     assert PackSpec.from_canonical(spec.canonical_json()) == spec
 

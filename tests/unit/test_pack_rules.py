@@ -157,3 +157,12 @@ def test_a_specification_is_judged_without_its_file_too() -> None:
     assert [(issue.code, issue.line, issue.path) for issue in errors] == [
         ("ENTRYPOINT_FORM", None, "compute.entrypoint")
     ]
+
+
+def test_a_part_of_the_wrong_kind_hides_no_other_fault() -> None:
+    text = PACK.replace("pin_ef: false", "pin_ef: true")
+    start, end = text.index("  inputs:"), text.index("  outputs:")
+    answer = PROCESSOR.validate(text[:start] + "  inputs: [null]\n" + text[end:])
+    assert {("VALUE_TYPE", "compute.inputs"), ("PIN_WITHOUT_FACTOR", "provenance.pin_ef")} <= {
+        (issue.code, issue.path) for issue in answer.errors
+    }

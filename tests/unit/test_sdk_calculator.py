@@ -112,27 +112,39 @@ def test_outputs_in_another_unit_are_the_same_quantity(tmp_path: Path) -> None:
     assert result.data["co2e_kg"] == 53.1143
 
 
-def test_a_named_formula_without_factors_computes_from_inputs_alone(tmp_path: Path) -> None:
-    """GWP and mass are the caller's or the set's; there is no factor row to pin."""
-    text = """\
+PLAIN = """\
 schema_version: "2.0.0"
-id: waste/plain_v1
+id: cbam/stack_correction_v1
 name: N
 version: "1.0.0"
 summary: S
 compute:
   entrypoint: python://agents.plain:compute
   inputs:
-    activity: {dtype: float64, unit: scf, ge: 0}
-    ef_co2: {dtype: float64, unit: "kg[CO2]/scf", ge: 0}
+    duct: {dtype: float64, unit: kg, ge: 0}
+    collection_efficiency: {dtype: float64, unit: "%", gt: 0, le: 100}
   outputs:
-    co2: {dtype: float64, unit: "kg[CO2]"}
-  formula: FORMULA
-provenance: {gwp_set: AR6}
+    emissions: {dtype: float64, unit: tonne}
+    provenance: {dtype: string}
+  formula: {id: FORMULA}
 """
-    with_factor = PROCESSOR.validate(text.replace("FORMULA", "{id: epa.cccl.activity.by-gas}"))
-    assert [issue.code for issue in with_factor.errors] == ["FORMULA_DOES_NOT_FIT"]
-    assert "none of its bindings" in (with_factor.errors[0].found or "")
+
+
+def test_a_named_formula_without_factors_computes_from_its_inputs_alone(tmp_path: Path) -> None:
+    """Equation 20 of Annex II of Regulation (EU) 2025/2547: what was measured over the share collected."""
+    folder = make(PLAIN.replace("FORMULA", "cbam.2025-2547.annex2.eq20"), tmp_path)
+    result = agent(folder).run({"duct": 9000, "collection_efficiency": 90})
+    assert result.data is not None, result.error
+    assert result.data["emissions"] == 10
+    assert result.data["provenance"] == result.metadata["provenance_hash"]
+    assert result.metadata["factors"] == []
+    assert [cited["kind"] for cited in result.citations] == ["formula"]
+
+
+def test_a_formula_that_needs_factors_needs_references() -> None:
+    answer = PROCESSOR.validate(PLAIN.replace("FORMULA", "epa.cccl.activity.by-gas"))
+    assert [issue.code for issue in answer.errors] == ["FORMULA_DOES_NOT_FIT"]
+    assert "none of its bindings" in (answer.errors[0].found or "") or "GWP" in (answer.errors[0].found or "")
 
 
 def test_golden_cases_tell_what_differs(folder: Path) -> None:
