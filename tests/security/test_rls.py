@@ -29,8 +29,8 @@ VALUES = {
     "agent_version": "'a/b', '1.0.0', 'active', %(sha)s, %(sha)s, 'CERT', now(), 'me', ''",
     "status_decision": "DEFAULT, 'a/b', '1.0.0', 'draft', 'active', 'ten letters', 'me', now()",
     "deployment": "'a/b', '1.0.0', 'local', 'LIVE', 'CERT', null, now()",
-    "factory_operation": "'00000000-0000-4000-8000-000000000000', 'k', %(sha)s, %(sha)s, 'a/b', '1.0.0', 'me',"
-    " now()",
+    "factory_operation": "'00000000-0000-4000-8000-000000000000', 'k', %(sha)s, %(sha)s, 'a/b', '1.0.0',"
+    " 'me', now()",
     "api_token": "%(sha)s, 'me', now(), null",
 }
 INSERT = {name: f"INSERT INTO greenlang.{name} VALUES (%(tenant)s, {row})" for name, row in VALUES.items()}
