@@ -170,7 +170,7 @@ def test_templates_and_markup_in_text_are_only_text() -> None:
     "pattern",
     [
         r"(a)\1", "(?=a)a", "(?<!a)b", "(?P<n>a)(?P=n)", "[", "(", "a{1000}{1000}", "(a{100}){100}",
-        "a" * 500, r"\p{Nope}",
+        "a" * 500, r"\p{Nope}", r"\w{101}", r"(\w\w){60}",
     ],
 )  # fmt: skip
 def test_patterns_without_a_linear_engine_are_refused(pattern: str) -> None:
@@ -195,6 +195,16 @@ def test_patterns_without_a_linear_engine_are_refused(pattern: str) -> None:
 def test_catastrophic_patterns_take_no_time(pattern: str, text: str) -> None:
     assert not matches(pattern, text)
     assert fastest(lambda: matches(pattern, text)) < 0.05
+
+
+@pytest.mark.parametrize("pattern", [r"\w{100}", r"(\pL\w){50}", "(a|b|c){200}", "[^a]{200}", "(.*){14}{14}"])
+def test_the_largest_patterns_compile_in_under_50_ms(pattern: str) -> None:
+    def compiled() -> None:
+        check_pattern.cache_clear()
+        check_pattern(pattern)
+
+    assert fastest(compiled, times=1) < 0.5, "the first time, on whatever else the machine does"
+    assert fastest(compiled) < 0.05
 
 
 def test_texts_longer_than_any_are_not_searched() -> None:
