@@ -199,12 +199,10 @@ def test_catastrophic_patterns_take_no_time(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("pattern", [r"\w{100}", r"(\pL\w){50}", "(a|b|c){200}", "[^a]{200}", "(.*){14}{14}"])
 def test_the_largest_patterns_compile_in_under_50_ms(pattern: str) -> None:
-    def compiled() -> None:
-        check_pattern.cache_clear()
-        check_pattern(pattern)
-
-    assert fastest(compiled, times=1) < 0.5, "the first time, on whatever else the machine does"
-    assert fastest(compiled) < 0.05
+    # Compiled expressions are cached by the engine, so each time it is another one.
+    endings = iter("bcdef")
+    check_pattern("a")
+    assert fastest(lambda: check_pattern(pattern + next(endings))) < 0.05
 
 
 def test_texts_longer_than_any_are_not_searched() -> None:
