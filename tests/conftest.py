@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,37 @@ import pytest
 
 from resources.embedded_postgres import SUPERUSER, EmbeddedPostgres, remove
 from resources.settings import S3Location, Settings
+
+#: Marker -> what it needs, whether it is there, and the line that brings it.
+NEEDS = {
+    "publisher_files": (
+        "the publishers' own files",
+        lambda: bool(os.environ.get("GREENLANG_PUBLISHER_FILES")),
+        "GREENLANG_PUBLISHER_FILES=<folder with one sub-folder a publisher> make test",
+    ),
+    "browser": ("Chromium", lambda: bool(chromium()), "apt-get install chromium"),
+}
+
+
+def chromium() -> str | None:
+    """Where the browser is, if it is installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test whose need is not met is skipped with the line that would bring it."""
+    for item in items:
+        for marker, (what, met, line) in NEEDS.items():
+            if item.get_closest_marker(marker) and not met():
+                item.add_marker(pytest.mark.skip(reason=f"needs {what}: {line}"))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where CI=true, a test that did not run is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter and reporter.stats.get("skipped") and exitstatus == 0:
+        reporter.write_line("CI=true: tests were skipped, which counts as failure", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @dataclass

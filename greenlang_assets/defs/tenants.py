@@ -67,8 +67,8 @@ _CALCULATION_DEPS: list[dg.AssetKey] = [
 ]
 _DEPS: dict[str, list[dg.AssetKey]] = {
     "tenants/emissions": _CALCULATION_DEPS,
-    "tenants/rejected": [keys.EMISSIONS],
-    "tenants/totals": [keys.EMISSIONS],
+    "tenants/rejected": _CALCULATION_DEPS,
+    "tenants/totals": [keys.ACTIVITY, keys.EMISSIONS],
 }
 
 
@@ -92,7 +92,7 @@ def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
 
 @dg.asset(
     key=keys.TIE_OUT,
-    deps=[keys.TOTALS, keys.ACTIVITY, keys.REPORTED, keys.METHOD, keys.CATALOGUE, keys.IPCC_GWP],
+    deps=[keys.TOTALS, keys.REPORTED, *_CALCULATION_DEPS],
     description=_DESCRIPTIONS["tenants/tie_out"],
     group_name=keys.GROUP_TENANTS,
     owners=[keys.OWNER],

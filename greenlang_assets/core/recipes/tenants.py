@@ -15,6 +15,7 @@ from typing import TypedDict
 import polars as pl
 
 from greenlang_assets.core.calculation.batch import BatchResult, calculate_batch
+from greenlang_assets.core.calculation.lines import sum_totals
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.gwp import GwpTable
@@ -161,14 +162,6 @@ def _calculation_inputs(world: World, partition: str | None) -> tuple[InputRef, 
     )
 
 
-def _calculated(world: World, inputs: tuple[InputRef, ...]) -> BatchResult:
-    by_asset = {reference.asset: reference for reference in inputs}
-    return _batch(world, *(by_asset[name] for name in sorted(by_asset) if name not in _DERIVED))
-
-
-_DERIVED = ("tenants/emissions",)
-
-
 class Parts(TypedDict):
     """What a calculation is made with, beside activity and method."""
 
@@ -198,8 +191,8 @@ def by_programme(
 
 @lru_cache(maxsize=2)
 def _batch(world: World, *inputs: InputRef) -> BatchResult:
-    # Emissions, totals and rejected rows of one partition come from one calculation; content hashes are
-    # its whole input, so within a process it is done once.
+    # Lines and rejected rows of one partition come from one calculation; content hashes are its whole
+    # input, so within a process it is done once.
     tables = {reference.asset: reference for reference in inputs}
     parts = parts_of_calculation(world, tables)
     activity = load_table(world, tables["tenants/activity"])
@@ -222,7 +215,7 @@ def _tonnes(milligrams: pl.Series) -> float:
 
 def _make_emissions(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition
-    result = _calculated(world, inputs)
+    result = _batch(world, *inputs)
     lines = result.lines
     return Made(
         table_bytes(lines, key=LINES.key),
@@ -246,7 +239,7 @@ def _make_emissions(world: World, partition: str | None, inputs: tuple[InputRef,
 
 def _make_rejected(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition
-    rejected = _calculated(world, inputs).rejected
+    rejected = _batch(world, *inputs).rejected
     return Made(
         table_bytes(rejected, key=REJECTED.key),
         facts={
@@ -257,12 +250,16 @@ def _make_rejected(world: World, partition: str | None, inputs: tuple[InputRef, 
 
 
 def _totals_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
-    return (*_calculation_inputs(world, partition), latest_input(world, "tenants/emissions", partition))
+    return (
+        latest_input(world, "tenants/activity", partition),
+        latest_input(world, "tenants/emissions", partition),
+    )
 
 
 def _make_totals(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition
-    totals = _calculated(world, inputs).totals
+    tables = {reference.asset: load_table(world, reference) for reference in inputs}
+    totals = sum_totals(tables["tenants/activity"], tables["tenants/emissions"]).sort(TOTALS.key)
     return Made(
         table_bytes(totals, key=TOTALS.key),
         facts={"facilities": totals.height, "co2e_location_mg": int(totals["co2e_mg"].sum())},

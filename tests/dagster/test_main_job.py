@@ -1,0 +1,130 @@
+"""The main job as a newcomer starts it: from shipped tables to verified totals, then once more, idle."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("main_job")]
+
+
+class Installation:
+    """A home of its own, and ``glac`` run in it as people run it."""
+
+    def __init__(self, home: Path) -> None:
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("GREENLANG", "DAGSTER"))}
+        self.env["GREENLANG_HOME"] = str(home)
+
+    def glac(self, *words: str, code: int = 0) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-c", "from registry_ops.cli import main; main()", *words, "--json"],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    home = tmp_path_factory.mktemp("main-job") / "home"
+    made = Installation(home)
+    yield made
+    done = subprocess.run(
+        [sys.executable, "-c", "from registry_ops.cli import main; main()", "clean"],
+        env=made.env,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert not home.exists()
+
+
+@pytest.fixture(scope="module")
+def first(installation: Installation) -> Any:
+    return installation.glac("run")
+
+
+def test_the_buildings_tie_out_with_the_city(first: Any) -> None:
+    tie_out = first["tie_out"]
+    assert tie_out["compared"] == 6725
+    assert tie_out["within_1_percent"] / tie_out["compared"] >= 0.985
+    assert "electricity" in tie_out["predicate"]
+
+
+def test_what_was_made_is_counted(first: Any) -> None:
+    assert first["factors"] > 6000
+    assert first["formulas"] >= 50
+    assert first["equations"] >= 12
+    assert first["building_years"] > 7000
+    assert first["lines"] + first["rejected"] == 14305
+    assert first["provenance"]["findings"] == []
+    assert first["provenance"]["events"] >= first["materialisations"] - 1
+
+
+def test_run_again_it_is_idle_and_says_the_same(installation: Installation, first: Any) -> None:
+    second = installation.glac("run")
+    assert second["materialisations"] == 0
+    assert second["hashes"] == first["hashes"]
+    assert second["example"] == first["example"]
+    assert second["provenance"]["findings"] == []
+
+
+def leaves(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if not node["children"]:
+        yield node
+    for child in node["children"]:
+        yield from leaves(child)
+
+
+def test_a_buildings_total_is_walked_back_to_the_publishers_row(
+    installation: Installation, first: Any
+) -> None:
+    tree = installation.glac("provenance", "show", first["example"]["total_sha256"])
+    assert tree["kind"] == "total"
+    ends = [leaf for leaf in leaves(tree) if leaf["kind"] == "file"]
+    rows = [(leaf["facts"].get("source_file"), leaf["facts"].get("row") or leaf["facts"].get("source_row"))
+            for leaf in ends]  # fmt: skip
+    files = {file for file, row in rows if row}
+    assert "Chicago_Energy_Benchmarking.csv" in files
+    assert "ghg-emission-factors-hub-2024.xlsx" in files
+    assert "Emission_Factors_for_Cross_Sector_Tools_V2.0_0.xlsx" in files
+    assert "globalwarmingpotentials.csv" in files
+    assert not [leaf for leaf in leaves(tree) if leaf["kind"] == "unresolved"]
+
+
+def test_the_walk_and_the_asset_graph_have_the_same_edges(installation: Installation, first: Any) -> None:
+    """What the ledger says was read is what Dagster draws."""
+    from greenlang_assets.definitions import build_defs
+
+    tree = installation.glac("provenance", "show", first["hashes"]["tenants/tie_out"])
+    graph = build_defs().resolve_asset_graph()
+
+    def edges(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        for child in node["children"]:
+            if child["kind"] == "entry":
+                yield node["label"].split(" [")[0], child["label"].split(" [")[0]
+                yield from edges(child)
+
+    drawn = {
+        (key.to_user_string(), parent.to_user_string())
+        for key in graph.get_all_asset_keys()
+        for parent in graph.get(key).parent_keys
+    }
+    walked = set(edges(tree))
+    assert walked
+    assert walked <= drawn
+
+
+def test_everything_verifies(installation: Installation, first: Any) -> None:
+    report = installation.glac("provenance", "verify")
+    assert report["intact"]
+    assert report["entries"] == report["events"] == report["sealed"]
