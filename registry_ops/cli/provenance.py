@@ -25,6 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 _SHOWN = {
     "total": ("tenant", "lines", "rejected"),
     "line": ("scope", "quantity", "converted_quantity", "gwp_set", "market_basis"),
+    "calculation": ("gwp_set", "inputs", "outputs"),
     "activity": ("quantity", "data_year", "region"),
     "factor": ("co2", "ch4", "n2o", "co2_biogenic", "co2e"),
     "formula": ("title", "version"),

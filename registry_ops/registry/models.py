@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: The environment of this installation: worker processes behind the router of one API process.
 LOCAL = "local"
+#: The tenant of the development token, of ``specs/inbox`` and of this installation's factory.
+DEVELOPMENT_TENANT = "default"
 MAX_PAGE_SIZE = 100
 
 
@@ -40,6 +42,15 @@ class DeploymentStatus(StrEnum):
     ROLLED_BACK = "ROLLED_BACK"
     FAILED = "FAILED"
     REMOVED = "REMOVED"
+
+
+class OperationStatus(StrEnum):
+    """Where a pack that was handed in stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
 
 
 class AgentVersion(_Frozen):

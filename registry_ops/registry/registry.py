@@ -215,6 +215,13 @@ class AgentRegistry:
         """
         return self._store.get(_version(self.get_agent(agent_id), version).artifact_hash)
 
+    def published_spec(self, agent_id: str, version: str) -> str | None:
+        """Hash of the pack that carries this id and version already, None when none does."""
+        with self._db.transaction(self.tenant) as work:
+            entry = work.entry(agent_id)
+        known = None if entry is None else entry.version(version)
+        return None if known is None else known.spec_hash
+
     def certificate(self, certificate_id: str) -> CertificateRecord | None:
         """A registered certificate."""
         with self._db.transaction(self.tenant) as work:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterInstance
 
+from greenlang_assets.core.provenance.ledger import RUNTIME_RUN
 from greenlang_assets.core.provenance.reconcile import reconcile
 from greenlang_assets.core.provenance.verify import (
     ChainReport,
@@ -58,7 +59,7 @@ def verify(platform: Platform, instance: DagsterInstance) -> Verification:
         *chain.findings,
         *verify_store(links, platform.store),
         *verify_index(links, platform.store, platform.ledger.indexed_leaves),
-        *reconcile(links, events, running=unfinished),
+        *reconcile(links, events, running=unfinished, not_runs={RUNTIME_RUN}),
     )
     return Verification(chain, len(events), findings)
 

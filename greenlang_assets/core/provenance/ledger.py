@@ -32,6 +32,9 @@ CHECKPOINT_FORMAT = "greenlang/checkpoint@1"
 #: recorded, its bytes are not ours to keep, and the walk ends there.
 EXTERNAL = "file:"
 
+#: Run id of what running agents calculated: their work is no run of the orchestrator, and has no event there.
+RUNTIME_RUN = "runtime"
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

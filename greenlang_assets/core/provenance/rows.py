@@ -16,7 +16,7 @@ from greenlang_assets.core.provenance.ledger import Leaf
 
 #: Columns that hold the row's own identity, in the order in which they are looked for. Other columns
 #: that end in ``_sha256`` refer to something else.
-IDENTITY_COLUMNS = ("total_sha256", "line_sha256", "sha256")
+IDENTITY_COLUMNS = ("total_sha256", "line_sha256", "calculation_sha256", "sha256")
 
 _CITATION = "cite_"
 

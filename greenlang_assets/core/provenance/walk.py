@@ -34,8 +34,8 @@ class Node:
     """One thing on the way.
 
     Attributes:
-        kind: ``entry``, ``total``, ``line``, ``activity``, ``factor``, ``formula``, ``gwp``, ``row``,
-            ``file`` (what came from outside) or ``unresolved`` (a reference that nothing recorded).
+        kind: ``entry``, ``total``, ``line``, ``calculation`` (an agent's), ``activity``, ``factor``,
+            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a reference that nothing recorded).
         label: its name, for a person.
         sha256: its identity.
         facts: what it says: the row's cells, the entry's facts, the place in the publisher's document.
@@ -141,7 +141,7 @@ class _Walker:
 
     def _below(self, kind: str, cells: Mapping[str, Any], origin: LedgerLink | None) -> tuple[Node, ...]:
         children = [self.row(part, "line") for part in str(cells.get("line_sha256s") or "").split()]
-        if kind == "line":
+        if kind in ("line", "calculation"):
             children += [self.row(cells[name], what) for name, what in REFERENCES if cells.get(name)]
             if cells.get("gwp_sha256") and cells.get("gwp_set"):
                 children.append(self._gwp(cells, origin))
@@ -208,6 +208,8 @@ def _kind_and_label(cells: Mapping[str, Any], asked_as: str) -> tuple[str, str]:
         return "total", f"{name}, {cells.get('period')}"
     if "line_sha256" in cells:
         return "line", f"{cells.get('activity_id')}: {cells.get('activity')}"
+    if "calculation_sha256" in cells:
+        return "calculation", f"{cells.get('agent_id')} {cells.get('version')}"
     if is_factor(cells):
         return "factor", str(cells["factor_id"])
     if "activity_id" in cells:
