@@ -79,5 +79,7 @@ def preview(frame: pl.DataFrame, *, rows: int = PREVIEW_ROWS) -> dg.MetadataValu
 
 
 def _cell(cell: object) -> str:
+    if isinstance(cell, float):
+        cell = f"{cell:,.3f}".rstrip("0").rstrip(".") if abs(cell) >= 1 else f"{cell:.6g}"
     text = "" if cell is None else str(cell).replace("|", "\\|").replace("\n", " ")
     return text if len(text) <= 60 else text[:57] + "…"

@@ -36,6 +36,7 @@ def tie_out_plot(rows: pl.DataFrame) -> dg.MetadataValue:
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("reported by the city, t CO2e", color=INK)
     axes.set_ylabel("calculated here, t CO2e", color=INK)
-    axes.set_title("Buildings with electricity and gas only, 2014 to 2017", loc="left", color=INK)
+    first, last = compared["period"].min(), compared["period"].max()
+    axes.set_title(f"Buildings with electricity and gas only, {first} to {last}", loc="left", color=INK)
     axes.legend(frameon=False, loc="upper left")
     return as_markdown(drawn, alt="calculated against reported emissions of every building")
