@@ -50,6 +50,8 @@ def serve(port: int) -> None:
 
 def server_of(app: FastAPI, port: int) -> uvicorn.Server:
     """A server on loopback, with our limits."""
+    # It would write the words of queries, also where somebody else set handlers up.
+    logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -68,7 +70,7 @@ def server_of(app: FastAPI, port: int) -> uvicorn.Server:
 
 
 def _warm(services: Services) -> None:
-    """Start the agents that are live, so that their first call is fast; one that fails is asked again then."""
+    """Start the agents that are live, so that their first call is fast; one that fails is tried again."""
     try:
         services.runtime.warm(services.registry(DEVELOPMENT_TENANT))
     except GreenlangError as error:
