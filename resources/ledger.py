@@ -108,6 +108,10 @@ class PostgresLedger:
             [self._chain, asset, partition],
         )
 
+    def history(self, asset: str) -> list[LedgerLink]:
+        """All links about an asset, whatever their partition, in order."""
+        return self._select("WHERE chain = %s AND asset = %s ORDER BY seq", [self._chain, asset])
+
     def find(self, sha256: str) -> list[LedgerLink]:
         """Links whose content, entry or chain hash this is, in order."""
         require_sha256(sha256, "what is looked for")

@@ -6,6 +6,7 @@ Does not belong here: a test.
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -23,7 +24,8 @@ from factory_ops.packaging.builder import PackBuilder
 from factory_ops.specification.processor import SpecProcessor
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.provenance.canonical import sha256_hex
+from greenlang_assets.core.provenance.canonical import canonical_bytes, sha256_hex
+from greenlang_assets.core.provenance.ports import ArtifactStore
 from greenlang_assets.core.recipes import factors, formulas
 from greenlang_assets.core.recipes.base import record
 from greenlang_assets.sdk.pack import PackSpec
@@ -56,9 +58,32 @@ def archive_of(file: bytes) -> tuple[PackSpec, bytes]:
     return processed.spec, PackBuilder().create_pack(output.files).archive
 
 
-def matches(certificate: CertificateRecord, archive: bytes) -> None:
-    if sha256_hex(archive) != certificate.artifact_sha256:
-        raise GreenlangError("CERTIFICATE_DIGEST", "not the certified archive")
+@dataclass
+class UnsignedCertificates:
+    """Certificates that bind archive and version and are signed by nobody."""
+
+    store: ArtifactStore
+
+    def read(self, content_sha256: str) -> CertificateRecord:
+        told = json.loads(self.store.get(content_sha256))
+        return CertificateRecord(**told, content_sha256=content_sha256)
+
+    def verify(self, certificate: CertificateRecord, archive: bytes) -> None:
+        if self.read(certificate.content_sha256) != certificate:
+            raise GreenlangError("CERTIFICATE_OTHER", "the registry says something else than the certificate")
+        if sha256_hex(archive) != certificate.artifact_sha256:
+            raise GreenlangError("CERTIFICATE_DIGEST", "not the certified archive")
+
+
+def certificate_bytes(spec: PackSpec, artifact_sha256: str, *, number: int = 1) -> bytes:
+    return canonical_bytes(
+        {
+            "certificate_id": f"CERT-GL-{spec.id}-{spec.version}-{number}",
+            "agent_id": spec.id,
+            "version": spec.version,
+            "artifact_sha256": artifact_sha256,
+        }
+    )
 
 
 @dataclass
@@ -79,12 +104,8 @@ class Api:
         """Register an agent with a certificate over its archive, and declare it live."""
         registry = self.services.registry(tenant)
         digest = self.platform.store.put(archive)
-        certificate = CertificateRecord(
-            certificate_id=f"CERT-GL-{spec.id}-{spec.version}",
-            agent_id=spec.id,
-            version=spec.version,
-            artifact_sha256=digest,
-            content_sha256=self.platform.store.put(f"certificate {spec.id} {spec.version}".encode()),
+        certificate = UnsignedCertificates(self.platform.store).read(
+            self.platform.store.put(certificate_bytes(spec, digest))
         )
         registry.register_agent(spec, digest, certificate, "test")
         registry.record_deployment(
@@ -126,7 +147,9 @@ def api(
         for recipe in (*factors.RECIPES, formulas.RECIPE):
             record(recipe, world, run_id="test")
         router = Router()
-        runtime = AgentRuntime(router, ProcessSandbox(), matches, platform.store, platform.ledger)
+        runtime = AgentRuntime(
+            router, ProcessSandbox(), UnsignedCertificates(platform.store), platform.store, platform.ledger
+        )
         with open_services(platform, runtime) as services:
             token = development_token(
                 home / "keys" / "api-token", services.database, tenant=DEVELOPMENT_TENANT

@@ -5,7 +5,7 @@ Belongs here: the order of these questions. Does not belong here: HTTP, processe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,16 +14,14 @@ from factory_ops.sandbox import Sandbox, Worker
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.ports import ArtifactStore, Ledger
 from registry_ops.registry.errors import AgentNotFoundError, CertificationRequiredError
-from registry_ops.registry.models import LOCAL, AgentVersion, CertificateRecord, DeploymentStatus
+from registry_ops.registry.models import LOCAL, AgentVersion, DeploymentStatus
 from registry_ops.registry.registry import AgentRegistry
+from registry_ops.runtime.certificates import Certificates
 from registry_ops.runtime.records import record_calculation
 from registry_ops.runtime.router import Router, WorkerKey
 
 #: Seconds that one call may take.
 CALL_SECONDS = 30.0
-
-#: Refuses an archive that its certificate does not cover; called right before the archive is loaded.
-Verify = Callable[[CertificateRecord, bytes], None]
 
 
 class AgentRuntime:
@@ -32,17 +30,22 @@ class AgentRuntime:
     Args:
         router: owns the workers.
         sandbox: starts them.
-        verify: judges certificate and archive.
+        certificates: judges certificate and archive.
         store: keeps what was calculated.
         ledger: keeps the entries about it.
     """
 
     def __init__(
-        self, router: Router, sandbox: Sandbox, verify: Verify, store: ArtifactStore, ledger: Ledger
+        self,
+        router: Router,
+        sandbox: Sandbox,
+        certificates: Certificates,
+        store: ArtifactStore,
+        ledger: Ledger,
     ) -> None:
         self._router = router
         self._sandbox = sandbox
-        self._verify = verify
+        self._certificates = certificates
         self._store = store
         self._ledger = ledger
 
@@ -148,7 +151,7 @@ class AgentRuntime:
                 "CERTIFICATION_REQUIRED", f"{agent_id} {version.version} has no certificate"
             )
         archive = self._store.get(version.artifact_hash)
-        self._verify(record, archive)
+        self._certificates.verify(record, archive)
         return self._sandbox.start(read_pack(archive).files, agent_id=agent_id, version=version.version)
 
 

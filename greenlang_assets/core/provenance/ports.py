@@ -119,6 +119,10 @@ class Ledger(Protocol):
         """The newest link about an asset (and partition)."""
         ...
 
+    def history(self, asset: str) -> list[LedgerLink]:
+        """All links about an asset, whatever their partition, in order."""
+        ...
+
     def find(self, sha256: str) -> list[LedgerLink]:
         """Links whose content, entry or chain hash this is, in order."""
         ...

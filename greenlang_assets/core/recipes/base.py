@@ -26,6 +26,7 @@ from greenlang_assets.core.provenance.ports import ArtifactStore, Ledger
 from greenlang_assets.core.provenance.rows import table_leaves
 
 _PACKAGES = Path(greenlang_assets.__file__).parents[1]
+_PACKAGE_NAMES = frozenset({"greenlang_assets", "factory_ops", "registry_ops", "resources"})
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Recipe:
 
 def _files(source: str) -> list[Path]:
     # The packages and the shipped files have one root in a checkout and two when installed from a wheel.
-    path = (_PACKAGES if source.startswith("greenlang_assets/") else PROJECT_ROOT) / source
+    path = (_PACKAGES if source.partition("/")[0] in _PACKAGE_NAMES else PROJECT_ROOT) / source
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.rglob("*") if file.suffix in {".py", ".sql", ".yml"})
