@@ -21,6 +21,8 @@ from resources.signing import Ed25519Signer
 from resources.store import FolderStore
 
 KEY_FILE = "ledger.pem"
+#: The factory's own key: what it signs says nothing about the ledger, and the other way round.
+FACTORY_KEY_FILE = "factory.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ def open_store(settings: Settings) -> ArtifactStore:
 
         return S3Store(settings.store)
     return FolderStore(settings.store)
+
+
+def factory_signer(settings: Settings) -> Ed25519Signer:
+    """The key that certificates are signed with; made when it is missing."""
+    return Ed25519Signer(settings.home / "keys" / FACTORY_KEY_FILE)
 
 
 def open_platform(settings: Settings) -> Platform:

@@ -6,7 +6,7 @@ Does not belong here: a test.
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 import socket
 import threading
 import time
@@ -19,27 +19,28 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from factory_ops.certification.certificate import issue_certificate
 from factory_ops.generation.generator import CodeGenerator
 from factory_ops.packaging.builder import PackBuilder
+from factory_ops.packaging.reader import read_pack
+from factory_ops.quality.report import DIMENSIONS, Measured, QualityReport
 from factory_ops.specification.processor import SpecProcessor
 from greenlang_assets.core.data_root import DATA_ROOT
-from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.provenance.canonical import canonical_bytes, sha256_hex
-from greenlang_assets.core.provenance.ports import ArtifactStore
+from greenlang_assets.core.provenance.ports import Signer
 from greenlang_assets.core.recipes import factors, formulas
 from greenlang_assets.core.recipes.base import record
 from greenlang_assets.sdk.pack import PackSpec
 from registry_ops.api.app import create_app
+from registry_ops.api.assembly import local_runtime
 from registry_ops.api.server import server_of
 from registry_ops.api.services import Services, open_services
 from registry_ops.api.tokens import development_token
-from registry_ops.registry.models import DEVELOPMENT_TENANT, CertificateRecord, DeploymentStatus
-from registry_ops.runtime.executor import AgentRuntime
+from registry_ops.registry.models import DEVELOPMENT_TENANT, DeploymentStatus
+from registry_ops.runtime.certificates import SignedCertificates
 from registry_ops.runtime.router import Router
 from resources.database import connect
 from resources.embedded_postgres import SUPERUSER, EmbeddedPostgres
-from resources.platform import Platform, open_platform
-from resources.sandbox import ProcessSandbox
+from resources.platform import Platform, factory_signer, open_platform
 from resources.settings import Settings
 from resources.world import world_of
 
@@ -58,32 +59,22 @@ def archive_of(file: bytes) -> tuple[PackSpec, bytes]:
     return processed.spec, PackBuilder().create_pack(output.files).archive
 
 
-@dataclass
-class UnsignedCertificates:
-    """Certificates that bind archive and version and are signed by nobody."""
+class Days:
+    """A clock that stands still at noon of one day."""
 
-    store: ArtifactStore
+    def __init__(self, day: int) -> None:
+        self.day = day
 
-    def read(self, content_sha256: str) -> CertificateRecord:
-        told = json.loads(self.store.get(content_sha256))
-        return CertificateRecord(**told, content_sha256=content_sha256)
-
-    def verify(self, certificate: CertificateRecord, archive: bytes) -> None:
-        if self.read(certificate.content_sha256) != certificate:
-            raise GreenlangError("CERTIFICATE_OTHER", "the registry says something else than the certificate")
-        if sha256_hex(archive) != certificate.artifact_sha256:
-            raise GreenlangError("CERTIFICATE_DIGEST", "not the certified archive")
+    def now(self) -> dt.datetime:
+        return dt.datetime(2026, 5, self.day, 12, tzinfo=dt.UTC)
 
 
-def certificate_bytes(spec: PackSpec, artifact_sha256: str, *, number: int = 1) -> bytes:
-    return canonical_bytes(
-        {
-            "certificate_id": f"CERT-GL-{spec.id}-{spec.version}-{number}",
-            "agent_id": spec.id,
-            "version": spec.version,
-            "artifact_sha256": artifact_sha256,
-        }
-    )
+def certificate_bytes(signer: Signer, archive: bytes, *, day: int = 1) -> bytes:
+    """A certificate over an archive, with a report that says that everything is held."""
+    pack = read_pack(archive)
+    dimensions = dict.fromkeys(DIMENSIONS, Measured(1.0, True))
+    report = QualityReport(pack.id, pack.version, pack.sha256, dimensions, {"ruff": "1"}).canonical()
+    return issue_certificate(archive, report, signer, Days(day)).envelope
 
 
 @dataclass
@@ -104,8 +95,9 @@ class Api:
         """Register an agent with a certificate over its archive, and declare it live."""
         registry = self.services.registry(tenant)
         digest = self.platform.store.put(archive)
-        certificate = UnsignedCertificates(self.platform.store).read(
-            self.platform.store.put(certificate_bytes(spec, digest))
+        signer = factory_signer(self.platform.settings)
+        certificate = SignedCertificates(self.platform.store, signer).read(
+            self.platform.store.put(certificate_bytes(signer, archive))
         )
         registry.register_agent(spec, digest, certificate, "test")
         registry.record_deployment(
@@ -147,9 +139,7 @@ def api(
         for recipe in (*factors.RECIPES, formulas.RECIPE):
             record(recipe, world, run_id="test")
         router = Router()
-        runtime = AgentRuntime(
-            router, ProcessSandbox(), UnsignedCertificates(platform.store), platform.store, platform.ledger
-        )
+        runtime = local_runtime(platform, router=router)
         with open_services(platform, runtime) as services:
             token = development_token(
                 home / "keys" / "api-token", services.database, tenant=DEVELOPMENT_TENANT

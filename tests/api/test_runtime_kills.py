@@ -15,6 +15,7 @@ from api_server import CARBON, Api, api, archive_of, certificate_bytes, pack_tex
 from greenlang_assets.core.provenance.verify import verify_chain
 from registry_ops.registry.models import SearchQuery
 from registry_ops.runtime.router import WorkerKey
+from resources.platform import factory_signer
 from resources.sandbox import ProcessWorker
 
 __all__ = ["api"]
@@ -132,7 +133,8 @@ def test_a_registration_that_is_killed_in_the_middle_leaves_nothing_and_the_same
 ) -> None:
     spec, archive = archive_of(pack_text("diesel_fleet_v1"))
     digest = api.platform.store.put(archive)
-    certificate = api.platform.store.put(certificate_bytes(spec, digest))
+    signer = factory_signer(api.platform.settings)
+    certificate = api.platform.store.put(certificate_bytes(signer, archive))
     registry = api.services.registry("killed")
     for pauses in ("put_agent", "add_certificate", "add_version"):
         process = register(api, digest, certificate, pauses)

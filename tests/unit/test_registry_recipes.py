@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from api_server import UnsignedCertificates, archive_of, certificate_bytes, pack_text
+from api_server import archive_of, certificate_bytes, pack_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,10 +28,9 @@ from registry_ops.recipes import (
     plan_deployments,
 )
 from registry_ops.registry.models import AgentStatus, Deployment, DeploymentStatus
-from registry_ops.registry.registry import AgentRegistry
-from resources.platform import Platform
-from resources.registry_store import RegistryStore
-from resources.sandbox import ProcessSandbox
+from resources.platform import Platform, factory_signer
+from resources.registry_world import open_registry_world
+from resources.signing import Ed25519Signer
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -46,24 +46,18 @@ def diesel() -> tuple[PackSpec, bytes]:
 
 
 @pytest.fixture
-def world(platform: Platform, clock: Any) -> Iterator[RegistryWorld]:
-    database = RegistryStore(platform.database, clock)
-    yield RegistryWorld(
-        store=platform.store,
-        ledger=platform.ledger,
-        publisher_files=None,
-        tenant_folders=(),
-        registry=AgentRegistry(database, platform.store, tenant="default", clock=clock),
-        certificates=UnsignedCertificates(platform.store),
-        sandbox=ProcessSandbox(),
-    )
-    database.close()
+def world(platform: Platform) -> Iterator[RegistryWorld]:
+    with open_registry_world(platform) as opened:
+        yield opened
 
 
-def certify(world: RegistryWorld, made: tuple[PackSpec, bytes], *, number: int = 1) -> str:
+def certify(
+    world: RegistryWorld, platform: Platform, made: tuple[PackSpec, bytes], *, number: int = 1
+) -> str:
     """A certificate over an archive in store and ledger, as the factory leaves it."""
     spec, archive = made
-    content = world.store.put(certificate_bytes(spec, world.store.put(archive), number=number))
+    content = world.store.put(certificate_bytes(factory_signer(platform.settings), archive, day=number))
+    world.store.put(archive)
     world.ledger.append([ProvenanceEntry(CERTIFICATE, spec.id, content, (), "1.0.0")], run_id=f"run-{number}")
     return content
 
@@ -73,9 +67,9 @@ def deployed(world: RegistryWorld) -> dict[str, tuple[str, str | None]]:
 
 
 def test_a_certificate_ends_in_a_registered_agent_that_starts(
-    world: RegistryWorld, carbon: tuple[PackSpec, bytes]
+    world: RegistryWorld, platform: Platform, carbon: tuple[PackSpec, bytes]
 ) -> None:
-    certify(world, carbon)
+    certify(world, platform, carbon)
     first = record(SNAPSHOT_RECIPE, world, run_id="run-a")
     assert first.made.facts == {"versions": 1, "refused": {}}
     assert is_current(SNAPSHOT_RECIPE, world)
@@ -93,16 +87,22 @@ def test_a_certificate_ends_in_a_registered_agent_that_starts(
 
 
 def test_what_does_not_verify_is_not_registered_and_holds_nobody_up(
-    world: RegistryWorld, carbon: tuple[PackSpec, bytes], diesel: tuple[PackSpec, bytes]
+    world: RegistryWorld,
+    platform: Platform,
+    carbon: tuple[PackSpec, bytes],
+    diesel: tuple[PackSpec, bytes],
+    tmp_path: Path,
 ) -> None:
-    certify(world, carbon)
-    # A certificate over another archive than the one that it names as its agent's.
-    other = world.store.put(certificate_bytes(diesel[0], world.store.put(b"no archive at all")))
+    certify(world, platform, carbon)
+    # Signed by a key of somebody else's, over an archive that is all right.
+    stranger = Ed25519Signer(tmp_path / "stranger.pem")
+    world.store.put(diesel[1])
+    other = world.store.put(certificate_bytes(stranger, diesel[1]))
     world.ledger.append([ProvenanceEntry(CERTIFICATE, diesel[0].id, other, (), "1.0.0")], run_id="run-x")
     made = record(SNAPSHOT_RECIPE, world, run_id="run-a").made
     assert made.facts["versions"] == 1
-    assert list(made.facts["refused"]) == [f"{diesel[0].id} {other[:12]}"]
-    certify(world, diesel, number=2)
+    assert made.facts["refused"] == {f"{diesel[0].id} {other[:12]}": "CERTIFICATE_KEY"}
+    certify(world, platform, diesel, number=2)
     assert not is_current(SNAPSHOT_RECIPE, world)
     assert record(SNAPSHOT_RECIPE, world, run_id="run-b").made.facts["versions"] == 2
 
@@ -110,8 +110,8 @@ def test_what_does_not_verify_is_not_registered_and_holds_nobody_up(
 def test_an_archive_that_was_swapped_after_registration_is_not_deployed(
     world: RegistryWorld, carbon: tuple[PackSpec, bytes], diesel: tuple[PackSpec, bytes], platform: Platform
 ) -> None:
-    certify(world, carbon)
-    certify(world, diesel, number=2)
+    certify(world, platform, carbon)
+    certify(world, platform, diesel, number=2)
     record(SNAPSHOT_RECIPE, world, run_id="run-a")
     digest = world.registry.get_agent(carbon[0].id).versions[0].artifact_hash
     folder = platform.settings.store
@@ -127,9 +127,9 @@ def test_an_archive_that_was_swapped_after_registration_is_not_deployed(
 
 
 def test_a_deployment_that_was_killed_half_way_ends_well(
-    world: RegistryWorld, carbon: tuple[PackSpec, bytes]
+    world: RegistryWorld, platform: Platform, carbon: tuple[PackSpec, bytes]
 ) -> None:
-    certify(world, carbon)
+    certify(world, platform, carbon)
     record(SNAPSHOT_RECIPE, world, run_id="run-a")
 
     class Killed(BaseException):
@@ -154,9 +154,11 @@ def test_a_deployment_that_was_killed_half_way_ends_well(
     assert deployed(world) == {carbon[0].id: ("LIVE", None)}
 
 
-def test_a_retired_version_is_taken_away(world: RegistryWorld, carbon: tuple[PackSpec, bytes]) -> None:
+def test_a_retired_version_is_taken_away(
+    world: RegistryWorld, platform: Platform, carbon: tuple[PackSpec, bytes]
+) -> None:
     spec = carbon[0]
-    certify(world, carbon)
+    certify(world, platform, carbon)
     record(SNAPSHOT_RECIPE, world, run_id="run-a")
     reason = "replaced by a newer calculator"
     world.registry.update_status(spec.id, spec.version, AgentStatus.DEPRECATED, reason, "ann")
