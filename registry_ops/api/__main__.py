@@ -15,6 +15,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     try:
         serve(parser.parse_args().port)
+    except KeyboardInterrupt:
+        return 0
     except GreenlangError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -6,6 +6,7 @@ Belongs here: the order of opening and closing, uvicorn's settings. Does not bel
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 
 import uvicorn
@@ -33,10 +34,13 @@ def serve(port: int) -> None:
         port: on loopback; 0 for any that is free.
 
     Raises:
+        KeyboardInterrupt: a signal came; everything is closed.
         GreenlangError: ``DATABASE_ROLE_UNSAFE``, ``TOKEN_FILE_MODE``, and what opening the platform raises.
     """
     from registry_ops.api.assembly import local_runtime
 
+    # uvicorn raises the signal again when it has stopped; it must not end us before everything is closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with open_platform(Settings.from_env()) as platform:
         runtime = local_runtime(platform)
