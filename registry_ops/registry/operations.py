@@ -9,10 +9,12 @@ so that it cannot disagree with them.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from factory_ops.pipeline import INBOX, RECEIPTS
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import sha256_hex
 from greenlang_assets.core.provenance.ports import ArtifactStore, Clock, Ledger
@@ -22,10 +24,7 @@ from registry_ops.registry.models import LOCAL, DeploymentStatus, FactoryOperati
 from registry_ops.registry.ports import RegistryDatabase
 from registry_ops.registry.registry import AgentRegistry
 
-#: The factory's sensor looks for packs below this name.
-INBOX = "specs/inbox/"
 SPEC_ASSET = "packs/spec"
-REPORT_ASSET = "packs/quality_report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,24 @@ class Operations:
         return OperationState(operation, status, agent_status, deployment.status.value, error)
 
     def _in_the_factory(self, operation: FactoryOperation) -> OperationState:
+        receipt = self._receipt(operation)
+        if receipt is not None and not receipt["accepted"]:
+            errors = receipt["errors"]
+            return OperationState(
+                operation, OperationStatus.FAILED, error={**(errors[0] if errors else {}), "errors": errors}
+            )
         spec = self._ledger.latest(SPEC_ASSET, operation.agent_id)
-        if spec is None:
-            return OperationState(operation, OperationStatus.PENDING)
-        return OperationState(operation, OperationStatus.RUNNING)
+        begun = spec is not None and spec.entry.facts.get("pack_sha256") == operation.spec_sha256
+        running = begun or receipt is not None
+        return OperationState(operation, OperationStatus.RUNNING if running else OperationStatus.PENDING)
+
+    def _receipt(self, operation: FactoryOperation) -> dict[str, Any] | None:
+        """What the factory says of the file, once it is done with it."""
+        try:
+            data, _ = self._store.get_named(f"{RECEIPTS}{operation.object_key.removeprefix(INBOX)}.json")
+        except GreenlangError as error:
+            if error.code == "OBJECT_MISSING":
+                return None
+            raise
+        receipt: dict[str, Any] = json.loads(data)
+        return receipt
