@@ -38,6 +38,8 @@ from resources import syscall_filter
 
 _ROOT = Path(greenlang_assets.__file__).resolve().parents[1]
 _PACKAGES = ("greenlang_assets", "factory_ops", "resources")
+#: What calculating needs of the shipped data; tenants' folders are nobody's business in there.
+_DATA = ("factors", "formulas", "calculation")
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin")
 _SECRETS = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|AKIA[0-9A-Z]{16}"
@@ -164,7 +166,7 @@ def _readable() -> list[Path]:
     folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
     folders |= {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     folders |= {_ROOT / name for name in _PACKAGES}
-    folders.add(DATA_ROOT)
+    folders |= {DATA_ROOT / name for name in _DATA}
     whole = {folder for folder in folders if folder.is_dir() and folder != Path("/")}
     return sorted(f for f in whole if not any(other != f and f.is_relative_to(other) for other in whole))
 
