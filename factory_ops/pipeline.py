@@ -19,11 +19,11 @@ from typing import Any
 from factory_ops.generation.generator import CodeGenerator
 from factory_ops.packaging.builder import BuiltPack, PackBuilder
 from factory_ops.specification.answer import ValidationAnswer
-from factory_ops.specification.loader import YamlRefused, load
 from factory_ops.specification.processor import Processed, SpecProcessor
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import sha256_hex
 from greenlang_assets.core.provenance.ports import ArtifactStore, NamedObject
+from greenlang_assets.core.strict_yaml import YamlRefused, load
 from greenlang_assets.sdk.pack import PACK_ID, PackSpec
 from greenlang_assets.sdk.plan import CalculationPlan
 
@@ -184,6 +184,16 @@ def take_in(store: ArtifactStore, file: PackFile) -> str:
     pointer = {"key": file.key, "version": file.version, "sha256": store.put(data)}
     store.put_named(f"{ACCEPTED}{partition}/file.json", _json(pointer))
     return partition
+
+
+def accepted_file(store: ArtifactStore, partition: str) -> PackFile:
+    """The newest file of a partition.
+
+    Raises:
+        GreenlangError: ``OBJECT_MISSING``.
+    """
+    pointer = json.loads(store.get_named(f"{ACCEPTED}{partition}/file.json")[0])
+    return PackFile(str(pointer["key"]), str(pointer["version"]))
 
 
 def accepted(store: ArtifactStore, partition: str) -> tuple[str, str]:

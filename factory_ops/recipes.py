@@ -298,7 +298,7 @@ def build_files(world: FactoryWorld, files: Iterable[PackFile], *, run_id: str) 
         try:
             built = Built(file, partition, certificate_id=build(world, partition, run_id=run_id))
         except GreenlangError as error:
-            if error.code in _NOT_THE_PACKS_FAULT:
+            if error.code in NOT_THE_PACKS_FAULT:
                 raise
             built = Built(file, partition, error=error)
         receipt_of(world, built)
@@ -307,7 +307,7 @@ def build_files(world: FactoryWorld, files: Iterable[PackFile], *, run_id: str) 
 
 
 #: Refusals that will pass without anybody touching the file: no receipt, so it is tried again.
-_NOT_THE_PACKS_FAULT = frozenset(
+NOT_THE_PACKS_FAULT = frozenset(
     ("INPUT_NOT_MADE", "STORE_UNREACHABLE", "DATABASE_UNREACHABLE", "TOOL_FAILED", "LIBRARY_NOT_RECORDED")
 )
 

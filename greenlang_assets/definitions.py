@@ -11,7 +11,9 @@ from typing import Any
 
 import dagster as dg
 
+from factory_ops.defs.build import build_factory_defs
 from greenlang_assets.defs.build import build_assets_defs
+from registry_ops.defs.build import build_registry_defs
 from resources.dagster.resource import WorldResource
 
 
@@ -23,6 +25,8 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """
     return dg.Definitions.merge(
         build_assets_defs(),
+        build_factory_defs(),
+        build_registry_defs(),
         dg.Definitions(resources={"world": WorldResource(), **(resources or {})}),
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from factory_ops.specification.loader import Document, Path, YamlRefused
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.strict_yaml import Document, Path, YamlRefused
 from greenlang_assets.sdk.pack import PackSpec
 
 VALID, INVALID, UNREADABLE = 0, 1, 2

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from factory_ops.specification.loader import Path
+from greenlang_assets.core.strict_yaml import Path
 from greenlang_assets.sdk.pack import SCHEMA_VERSION
 
 _Data = Mapping[str, Any]

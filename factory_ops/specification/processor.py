@@ -24,11 +24,11 @@ from factory_ops.specification.domains import DomainMatch, match_domain
 from factory_ops.specification.formula_inference import infer
 from factory_ops.specification.generations import recognise
 from factory_ops.specification.goldens import check_goldens
-from factory_ops.specification.loader import Document, YamlRefused, load
 from factory_ops.specification.readers import normalised
 from factory_ops.specification.references import resolve_all
 from factory_ops.specification.rules import check_rules
 from factory_ops.specification.schema import checked
+from greenlang_assets.core.strict_yaml import Document, YamlRefused, load
 from greenlang_assets.sdk.pack import SCHEMA_VERSION, PackSpec
 from greenlang_assets.sdk.plan import CalculationPlan
 

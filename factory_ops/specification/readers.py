@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 from factory_ops.specification.answer import Judge
-from factory_ops.specification.loader import Document, Path
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.strict_yaml import Document, Path
 from greenlang_assets.core.units import normalise_unit
 from greenlang_assets.sdk.pack import NUMERIC, SCHEMA_VERSION
 

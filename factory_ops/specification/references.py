@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 from factory_ops.specification.answer import Judge
-from factory_ops.specification.loader import Path
 from greenlang_assets.core.calculation.model import GwpSet
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.references import label_version
+from greenlang_assets.core.strict_yaml import Path
 from greenlang_assets.sdk.pack import PackSpec
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from factory_ops.specification.answer import Judge
-from factory_ops.specification.loader import Path
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.strict_yaml import Path
 from greenlang_assets.sdk.pack import INTEGERS, NUMERIC, Constraints, InputField, PackSpec
 from greenlang_assets.sdk.pattern import check_pattern
 from greenlang_assets.sdk.schema import check_value, checked_inputs

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from factory_ops.specification.answer import Judge
-from factory_ops.specification.loader import Document, Path
 from factory_ops.specification.readers import as_written
+from greenlang_assets.core.strict_yaml import Document, Path
 from greenlang_assets.sdk.pack import FREE_KEY, OutputField, PackSpec
 
 #: pydantic's error types -> our codes; every other one is a value of the wrong type.

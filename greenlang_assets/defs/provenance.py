@@ -7,14 +7,18 @@ Does not belong here: what is recorded, or how (``core.recipes.base``); reading 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from greenlang_assets.core.provenance.canonical import TABLE_FORMAT, read_table
+from greenlang_assets.core.provenance.ledger import LedgerLink
 from greenlang_assets.core.recipes import base
 from greenlang_assets.core.recipes.base import Recipe, Recorded, World
+from resources.dagster.event_log import version_tags
 
 #: Rows of a table that stand beside a materialisation, for a first look.
 PREVIEW_ROWS = 6
@@ -22,18 +26,52 @@ PREVIEW_COLUMNS = 8
 
 
 def record(
-    context: dg.AssetExecutionContext, recipe: Recipe, world: World, *, partition: str | None = None
+    context: dg.AssetExecutionContext,
+    recipe: Recipe,
+    world: World,
+    *,
+    partition: str | None = None,
+    pages: Path | None = None,
 ) -> dg.MaterializeResult[Any]:
     """Make and record what ``recipe`` says, and tell Dagster of it.
 
-    The order is the recipe's: store, ledger, event. The event's data version is the content hash.
+    The order is the recipe's: store, ledger, event. The event's data version is the content hash. A note
+    called ``page`` is HTML for people: it is written below ``pages``, and its path is shown.
     """
     recorded = base.record(recipe, world, run_id=context.run.run_id, partition=partition)
     return dg.MaterializeResult(
         asset_key=dg.AssetKey(recipe.asset.split("/")),
         data_version=dg.DataVersion(recorded.link.entry.content_sha256),
-        metadata=metadata_of(recorded),
+        metadata=metadata_of(recorded) | _page(recorded, pages),
     )
+
+
+def event_of(link: LedgerLink) -> dg.AssetMaterialization:
+    """The event of something that a batch recorded: what its own run would have said of the proof."""
+    entry = link.entry
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey(entry.asset.split("/")),
+        partition=entry.partition,
+        metadata={
+            **{name: _value(value) for name, value in entry.facts.items()},
+            "greenlang/content_sha256": entry.content_sha256,
+            "greenlang/entry_sha256": entry.sha256,
+            "greenlang/chain_sha256": link.chain_sha256,
+            "greenlang/ledger_seq": link.seq,
+        },
+        tags=version_tags(data_version=entry.content_sha256, code_version=entry.code),
+    )
+
+
+def _page(recorded: Recorded, pages: Path | None) -> dict[str, Any]:
+    page = recorded.made.notes.get("page")
+    if page is None or pages is None:
+        return {}
+    entry = recorded.link.entry
+    path = pages / entry.asset / f"{(entry.partition or 'all').replace('/', '_')}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(page), encoding="utf-8")
+    return {"page for people": dg.MetadataValue.path(str(path))}
 
 
 def metadata_of(recorded: Recorded) -> dict[str, Any]:
@@ -41,6 +79,8 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
     entry, link = recorded.link.entry, recorded.link
     shown: dict[str, Any] = {}
     for name, value in {**recorded.made.notes, **entry.facts}.items():
+        if name == "page":
+            continue
         shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else _value(value))
     if (
         recorded.made.content.startswith(b'{"columns"')
@@ -61,6 +101,11 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, pl.DataFrame):
         return preview(value, rows=value.height)
+    if isinstance(value, Mapping) and value and all(isinstance(v, int | float | str) for v in value.values()):
+        lines = [f"| {_cell(name)} | {_cell(item)} |" for name, item in value.items()]
+        return dg.MetadataValue.md("\n".join(("| | |", "|---|---|", *lines)))
+    if isinstance(value, str) and "\n" in value:
+        return dg.MetadataValue.md(f"```\n{value}\n```")
     if isinstance(value, bool | int | float | str) or value is None:
         return value if value is not None else "none"
     return dg.MetadataValue.json(value)

@@ -36,7 +36,8 @@ def tie_out_plot(rows: pl.DataFrame) -> dg.MetadataValue:
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("reported by the city, t CO2e", color=INK)
     axes.set_ylabel("calculated here, t CO2e", color=INK)
-    first, last = compared["period"].min(), compared["period"].max()
-    axes.set_title(f"Buildings with electricity and gas only, {first} to {last}", loc="left", color=INK)
+    periods = sorted(compared["period"].unique())
+    title = f"Buildings with electricity and gas only, {periods[0]} to {periods[-1]}"
+    axes.set_title(title, loc="left", color=INK)
     axes.legend(frameon=False, loc="upper left")
     return as_markdown(drawn, alt="calculated against reported emissions of every building")

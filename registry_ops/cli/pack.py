@@ -44,8 +44,8 @@ def validate(
 
 
 def _read(file: Path) -> bytes:
-    from factory_ops.specification.loader import MAX_BYTES
     from greenlang_assets.core.errors import GreenlangError
+    from greenlang_assets.core.strict_yaml import MAX_BYTES
 
     try:
         with file.open("rb") as stream:

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry_ops.cli import agents
 from registry_ops.cli.output import console, print_json
 
 if TYPE_CHECKING:
+    from greenlang_assets.core.recipes.base import World
+    from greenlang_assets.core.recipes.plan import Stage
+    from resources.dagster.instance import Runner
     from resources.platform import Platform
 
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as one JSON document.")]
@@ -29,8 +33,8 @@ class _Stages:
         self.started = time.monotonic()
 
     @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[str], None]]:
-        """A stage of ``total`` steps; call the yielded function after each."""
+    def stage(self, name: str, total: int, *, idle: str = "up to date") -> Iterator[Callable[[str], None]]:
+        """A stage of ``total`` steps; call the yielded function after each. ``idle`` is said of no steps."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         began = time.monotonic()
@@ -52,7 +56,7 @@ class _Stages:
                 progress.update(task, advance=1, at=at)
 
             yield step
-        done = f"{total} made" if total else "up to date"
+        done = f"{total} made" if total else idle
         self._console.print(f"{name:<34} {done:<12} {time.monotonic() - began:6.1f} s")
 
 
@@ -62,7 +66,7 @@ def run(as_json: AsJson = False) -> int:
     from resources.settings import Settings
 
     stages = _Stages(quiet=as_json)
-    with stages.stage("Database", 0):
+    with stages.stage("Database", 0, idle="open"):
         platform = open_platform(Settings.from_env())
     with platform:
         summary = _run(platform, stages)
@@ -76,7 +80,7 @@ def run(as_json: AsJson = False) -> int:
 def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
     from resources.world import world_of
 
-    with stages.stage("Definitions", 0):
+    with stages.stage("Definitions", 0, idle="loaded"):
         from greenlang_assets.core.data_root import DBT_ROOT
         from greenlang_assets.core.recipes import plan
         from greenlang_assets.core.recipes.ledger import is_due, recorded_report
@@ -86,35 +90,57 @@ def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
         from resources.dagster.verification import report_of, verify
         from resources.dagster_home import prepare
         from resources.dbt_project import read_marts
+        from resources.factory_world import factory_world_of
+        from resources.registry_world import open_registry_world
 
         world = world_of(platform)
     made = 0
     marts = tuple(mart_recipe(mart.name, mart.key) for mart in read_marts(DBT_ROOT))
-    with open_instance(
-        prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
-    ) as instance:
+    environment = prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
+    with open_instance(environment) as instance, open_registry_world(platform) as registry:
         runner = Runner(defs, instance)
-        runner.add_periods("period", plan.periods(world))
+        runner.add_partitions("period", plan.periods(world))
         for stage in plan.stages(marts):
-            steps = plan.stale(stage, world)
-            with stages.stage(stage.title, len(steps)) as step:
-                for assets, partition in steps:
-                    runner.materialise(stage.job, assets=assets, partition=partition)
-                    made += len(assets)
-                    step(partition or "")
+            made += _carry_out(stage, world, runner, stages)
+        factory = factory_world_of(platform)
+        agents.drop_examples(platform.store)
+        new = agents.take_in_new(factory)
+        runner.add_partitions("pack", new)
+        steps = plan.stale(agents.pack_stage(new), factory)
+        with stages.stage("Agent packs", len(steps)) as step:
+            built, refused = agents.build_packs(runner, steps, step)
+            made += built
+        made += _carry_out(agents.registry_stage(), registry, runner, stages)
+        with stages.stage("Agents answer over HTTP", 0, idle="asked"):
+            with agents.serving(platform, environment) as ask:
+                answers = agents.first_answers(ask)
         due = is_due(world)
-        with stages.stage("Provenance", int(due)):
+        with stages.stage("Provenance", int(due), idle="verified"):
             if due:
                 runner.materialise("provenance_verification")
                 made += 1
             report = recorded_report(world) if due else report_of(verify(platform, instance))
     return {
         **plan.summary(world),
+        "agents": answers,
+        "refused_packs": refused,
         "materialisations": made,
         "provenance": report,
         "seconds": round(time.monotonic() - stages.started, 1),
         "home": str(platform.settings.home),
     }
+
+
+def _carry_out(stage: Stage, world: World, runner: Runner, stages: _Stages) -> int:
+    """Make what is stale of a stage; the number of materialisations."""
+    from greenlang_assets.core.recipes.plan import stale
+
+    steps = stale(stage, world)
+    with stages.stage(stage.title, len(steps)) as step:
+        for assets, partition in steps:
+            runner.materialise(stage.job, assets=assets, partition=partition)
+            step(partition or "")
+    return sum(len(assets) for assets, _ in steps)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
@@ -140,6 +166,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
         ("compared are", tie_out["predicate"]),
         ("provenance", "verified" if not findings else f"{len(findings)} findings"),
         ("", f"{proof['entries']:,} ledger entries, {proof['events']:,} Dagster events compared"),
+        *(_answered(item) for item in summary["agents"]),
+        *(("refused pack", f"{pack}: {why}") for pack, why in summary["refused_packs"].items()),
         *((asset, digest) for asset, digest in summary["hashes"].items()),
         ("made in this run", f"{summary['materialisations']:,} materialisations in {summary['seconds']} s"),
         ("kept in", summary["home"]),
@@ -159,11 +187,23 @@ def _print_summary(summary: dict[str, Any]) -> None:
     out.print("  make up      Dagster's UI: the same assets, their lineage, tables and plots")
 
 
+def _answered(item: dict[str, Any]) -> tuple[str, str]:
+    """One line an agent: what was asked and what it answered, with its unit."""
+    asked = ", ".join(f"{name} {value}" for name, value in item["inputs"].items())
+    answer = item["answer"]
+    if "result" not in answer:
+        return f"agent {item['agent']}", f"{answer.get('code', 'no answer')}: {answer.get('detail', '')}"
+    name = next((name for name, value in answer["outputs"].items() if value == answer["result"]), None)
+    unit = answer["units"].get(name, "") if name else ""
+    return f"agent {item['agent']}", f"{asked} → {answer['result']:,} {unit}"
+
+
 def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
+    api_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = agents.API_PORT,
 ) -> int:
-    """Bring Dagster's UI, its daemon and the database up together; Ctrl-C takes them down."""
+    """Bring Dagster's UI, its daemon, the API and the database up together; Ctrl-C takes them down."""
     from greenlang_assets.core.data_root import PROJECT_ROOT
     from registry_ops.cli.services import Service, keep_running
     from resources.dagster_home import prepare
@@ -181,7 +221,16 @@ def up(
             ready_url=f"http://{host}:{port}/server_info",
             log=log,
         )
-        return keep_running((service,), address=f"http://{host}:{port}")
+        api = agents.api_service(environment, platform.settings.home, api_port)
+        inbox = platform.settings.store
+        return keep_running(
+            (service, api),
+            said=(
+                f"Dagster's UI   http://{host}:{port}",
+                f"API            http://127.0.0.1:{api_port}   token in {platform.settings.home}/keys/api-token",
+                f"Spec bucket    copy a pack.yaml into {inbox}/specs/inbox/",
+            ),
+        )
 
 
 def clean() -> int:

@@ -101,8 +101,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def keep_running(services: Sequence[Service], *, address: str) -> int:
-    """Start services, say when they are ready, run until a signal comes or one of them ends."""
+def keep_running(services: Sequence[Service], *, said: Sequence[str]) -> int:
+    """Start services, say when they are ready (and ``said``), run until a signal or one of them ends."""
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda got, _frame: stopped.append(got))
@@ -115,9 +115,9 @@ def keep_running(services: Sequence[Service], *, address: str) -> int:
             process = service.start()
             running.append((service, process))
             service.wait_until_ready(process)
-        out.print(
-            f"Ready after {time.monotonic() - began:.0f} s: [bold]{address}[/]   (Ctrl-C stops everything)"
-        )
+        out.print(f"Ready after {time.monotonic() - began:.0f} s; Ctrl-C stops everything.")
+        for line in said:
+            out.print(f"  {line}", markup=False)
         while not stopped:
             for service, process in running:
                 if process.poll() is not None:

@@ -20,6 +20,7 @@ from dagster import (
 )
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
     DATA_VERSION_TAG,
     INPUT_DATA_VERSION_TAG_PREFIX,
 )
@@ -87,3 +88,12 @@ def _event(storage_id: int, run_id: str, event: AssetMaterialization) -> Materia
 def _text(metadata: Mapping[str, MetadataValue[Any]], name: str) -> str | None:
     value = metadata.get(name)
     return None if value is None else str(value.value)
+
+
+def version_tags(*, data_version: str, code_version: str) -> dict[str, str]:
+    """Tags that carry versions on an event which is logged by hand; the ledger alone makes them worth trusting."""
+    return {
+        DATA_VERSION_TAG: data_version,
+        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+        CODE_VERSION_TAG: code_version,
+    }

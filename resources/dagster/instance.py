@@ -39,10 +39,10 @@ class Runner:
         self._definitions = definitions
         self._instance = instance
 
-    def add_periods(self, dimension: str, periods: Iterable[str]) -> None:
+    def add_partitions(self, dimension: str, keys: Iterable[str]) -> None:
         """Make dynamic partitions known; those that are known already stay."""
         known = set(self._instance.get_dynamic_partitions(dimension))
-        new = [period for period in periods if period not in known]
+        new = [key for key in dict.fromkeys(keys) if key not in known]
         if new:
             self._instance.add_dynamic_partitions(dimension, new)
 

@@ -27,7 +27,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA
 from greenlang_assets.core.formulas.binding import COLUMN_GAS, Binding
 from greenlang_assets.core.formulas.model import BindingRule, Equation, Family, FormulaInput, Gap, Vector
-from greenlang_assets.core.strict_yaml import Document, read_yaml
+from greenlang_assets.core.strict_yaml import Document, YamlRefused, load
 
 if TYPE_CHECKING:
     from greenlang_assets.core.factors.catalogue import Catalogue
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from greenlang_assets.core.gwp import GwpTable
 
 FORMULAS_ROOT = DATA_ROOT / "formulas"
-#: A family file is ours and reviewed: larger than what strangers may send.
+#: A family file is ours and reviewed: larger than what strangers may send. The bytes limit it, not the nodes.
 MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_FILE_NODES = MAX_FILE_BYTES
 
 
 class Library:
@@ -48,7 +49,8 @@ class Library:
         gwp: where GWP inputs of test vectors come from; the shipped table unless given.
 
     Raises:
-        GreenlangError: ``FAMILY_INVALID`` with file, line and path; ``FORMULA_DOUBLED``;
+        GreenlangError: ``YAML_INVALID`` or ``YAML_LIMIT`` with file, line and column; ``FAMILY_INVALID``
+            with file, line and path; ``FORMULA_DOUBLED``;
             ``BINDING_RULE`` for a rule that selects nothing or names what does not exist.
     """
 
@@ -287,9 +289,19 @@ def _rule_error(where: dict[str, Any], message: str, found: str, expected: str) 
 
 
 def _read_family(name: str, text: str) -> Family:
-    document = read_yaml(text, name=name, max_bytes=MAX_FILE_BYTES)
     try:
-        family = Family.model_validate(document.value)
+        document = load(text, max_bytes=MAX_FILE_BYTES, max_nodes=MAX_FILE_NODES, decimals=True)
+    except YamlRefused as refused:
+        raise GreenlangError(
+            "YAML_LIMIT" if refused.code.startswith("YAML_TOO_") else "YAML_INVALID",
+            refused.message,
+            found=refused.found,
+            expected=refused.expected,
+            hint=refused.hint,
+            where={"file": name, **refused.where},
+        ) from None
+    try:
+        family = Family.model_validate(document.data)
     except ValidationError as error:
         raise _invalid(name, document, error) from None
     if (family.equations or family.bindings) and family.family is None:
@@ -309,8 +321,9 @@ def _invalid(name: str, document: Document, error: ValidationError) -> Greenlang
     given = first.get("input")
     identity = None
     if len(path) > 1 and path[0] == "equations" and isinstance(path[1], int):
-        identity = document.value["equations"][path[1]].get("id")
-    where: dict[str, Any] = {"file": name, "line": document.line(path), "path": ".".join(map(str, path))}
+        identity = document.data["equations"][path[1]].get("id")
+    line = document.place(path).line
+    where: dict[str, Any] = {"file": name, "line": line, "path": ".".join(map(str, path))}
     if identity is not None:
         where["formula"] = identity
     return GreenlangError(

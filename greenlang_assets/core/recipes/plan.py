@@ -6,6 +6,7 @@ Does not belong here: making anything, or showing it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Stage:
     title: str
     job: str
     recipes: tuple[Recipe, ...]
-    partitioned: bool = False
+    partitions: Callable[[World], tuple[str | None, ...]] = lambda _: (None,)
 
 
 def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
@@ -42,7 +43,7 @@ def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
             "Emission runs",
             "emission_run",
             (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE),
-            partitioned=True,
+            partitions=partitions,
         ),
         Stage("Marts and tie-out", "marts_and_tie_out", (*marts, tie_out.RECIPE)),
     )
@@ -53,8 +54,7 @@ Step = tuple[tuple[str, ...], str | None]
 
 def stale(stage: Stage, world: World) -> list[Step]:
     """What of a stage must be made: the assets of each partition whose record is not current."""
-    keys: tuple[str | None, ...] = partitions(world) if stage.partitioned else (None,)
-    steps = [(_stale_recipes(stage.recipes, world, key), key) for key in keys]
+    steps = [(_stale_recipes(stage.recipes, world, key), key) for key in stage.partitions(world)]
     return [(assets, key) for assets, key in steps if assets]
 
 
