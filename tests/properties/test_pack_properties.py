@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from factory_ops.specification.answer import ValidationAnswer
-from factory_ops.specification.loader import Place, YamlRefused, load
 from factory_ops.specification.processor import SpecProcessor
 from greenlang_assets.core.data_root import DATA_ROOT
+from greenlang_assets.core.strict_yaml import Place, YamlRefused, load
 from greenlang_assets.sdk.pack import PackSpec
 
 PROCESSOR = SpecProcessor()

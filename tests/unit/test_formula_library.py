@@ -15,8 +15,9 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA
 from greenlang_assets.core.formulas.evaluate import evaluate_float
-from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.formulas.library import MAX_FILE_BYTES, Library
 from greenlang_assets.core.formulas.reference import evaluate_exact
+from greenlang_assets.core.strict_yaml import MAX_BYTES, MAX_NODES
 
 FAMILY = """
 family: test-combustion
@@ -277,6 +278,39 @@ def test_a_malformed_equation_is_named_with_its_line() -> None:
     assert refused.value.where["formula"] == "test.by-gas"
     assert refused.value.where["path"] == "equations.0.domain"
     assert FAMILY.split("\n")[refused.value.where["line"] - 1].strip() == "domain: carbon"
+
+
+def test_a_missing_key_is_told_at_the_start_of_its_equation() -> None:
+    with pytest.raises(GreenlangError) as refused:
+        library(FAMILY.replace("    domain: carbon\n", "", 1))
+    assert refused.value.where["path"] == "equations.0.domain"
+    assert FAMILY.split("\n")[refused.value.where["line"] - 1].strip() == "- id: test.by-gas"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "column"),
+    [
+        ("family: a\nfamily: b\n", "YAML_INVALID", 2, 1),
+        ("family: a\ntitle: [\n", "YAML_INVALID", 3, 1),
+        ("family: " + "[" * 30, "YAML_LIMIT", 1, 28),
+        ("family: " + "x" * MAX_FILE_BYTES, "YAML_LIMIT", 1, 1),
+    ],
+)
+def test_text_that_is_not_strict_yaml_is_refused_with_its_place(
+    text: str, code: str, line: int, column: int
+) -> None:
+    with pytest.raises(GreenlangError) as refused:
+        library(text)
+    assert refused.value.code == code
+    assert refused.value.where == {"file": "test.yaml", "line": line, "column": column}
+
+
+def test_family_files_may_be_larger_than_files_of_strangers() -> None:
+    gaps = "".join(f"  - {{id: gap-{number}, reason: {'x' * 60}}}\n" for number in range(4000))
+    text = FAMILY[: FAMILY.index("gaps:")] + "gaps:\n" + gaps
+    assert len(text) > MAX_BYTES
+    assert gaps.count(":") * 2 > MAX_NODES
+    assert len(library(text).gaps) == 4000
 
 
 def test_an_unknown_formula_names_the_nearest() -> None:
