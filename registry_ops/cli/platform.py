@@ -111,9 +111,11 @@ def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
             built, refused = agents.build_packs(runner, steps, step)
             made += built
         made += _carry_out(agents.registry_stage(), registry, runner, stages)
-        with stages.stage("Agents answer over HTTP", 0, idle="asked"):
-            with agents.serving(platform, environment) as ask:
-                answers = agents.first_answers(ask)
+        with (
+            stages.stage("Agents answer over HTTP", 0, idle="asked"),
+            agents.serving(platform, environment) as ask,
+        ):
+            answers = agents.first_answers(ask)
         due = is_due(world)
         with stages.stage("Provenance", int(due), idle="verified"):
             if due:
@@ -221,14 +223,14 @@ def up(
             ready_url=f"http://{host}:{port}/server_info",
             log=log,
         )
-        api = agents.api_service(environment, platform.settings.home, api_port)
-        inbox = platform.settings.store
+        home, bucket = platform.settings.home, platform.settings.store
+        api = agents.api_service(environment, home, api_port)
         return keep_running(
             (service, api),
             said=(
                 f"Dagster's UI   http://{host}:{port}",
-                f"API            http://127.0.0.1:{api_port}   token in {platform.settings.home}/keys/api-token",
-                f"Spec bucket    copy a pack.yaml into {inbox}/specs/inbox/",
+                f"API            http://127.0.0.1:{api_port}   token in {home}/keys/api-token",
+                f"Spec bucket    copy a pack.yaml into {bucket}/specs/inbox/",
             ),
         )
 

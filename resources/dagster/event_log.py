@@ -91,7 +91,7 @@ def _text(metadata: Mapping[str, MetadataValue[Any]], name: str) -> str | None:
 
 
 def version_tags(*, data_version: str, code_version: str) -> dict[str, str]:
-    """Tags that carry versions on an event which is logged by hand; the ledger alone makes them worth trusting."""
+    """Tags that carry versions on an event logged by hand; worth trusting only beside the ledger."""
     return {
         DATA_VERSION_TAG: data_version,
         DATA_VERSION_IS_USER_PROVIDED_TAG: "true",

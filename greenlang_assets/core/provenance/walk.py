@@ -35,7 +35,8 @@ class Node:
 
     Attributes:
         kind: ``entry``, ``total``, ``line``, ``calculation`` (an agent's), ``activity``, ``factor``,
-            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a reference that nothing recorded).
+            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a
+            reference that nothing recorded).
         label: its name, for a person.
         sha256: its identity.
         facts: what it says: the row's cells, the entry's facts, the place in the publisher's document.
