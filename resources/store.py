@@ -171,7 +171,18 @@ class FolderStore:
         return data, NamedObject(key, sha256_hex(data), len(data))
 
     def list_named(self, prefix: str = "", *, start_after: str = "", limit: int = 1000) -> list[NamedObject]:
-        """The next named objects in key order; folders that cannot hold any are not entered."""
+        """The next named objects in key order; folders that cannot hold any are not entered.
+
+        Raises:
+            GreenlangError: ``STORE_UNREACHABLE`` when the store is no folder: that is not an empty one.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise GreenlangError(
+                "STORE_UNREACHABLE",
+                "the store is not a folder",
+                found=self.folder,
+                expected="a folder, or none yet",
+            )
         keys = islice(self._keys(self.folder, "", prefix.encode(), start_after.encode()), max(limit, 0))
         found = []
         for key in keys:

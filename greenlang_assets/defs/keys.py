@@ -25,6 +25,8 @@ REJECTED = AssetKey(["tenants", "rejected"])
 TOTALS = AssetKey(["tenants", "totals"])
 TIE_OUT = AssetKey(["tenants", "tie_out"])
 
+DEPLOYMENT = AssetKey(["registry", "deployment"])
+
 LEDGER = AssetKey(["provenance", "ledger"])
 
 

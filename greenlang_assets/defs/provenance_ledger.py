@@ -19,7 +19,10 @@ from resources.dagster.verification import report_of, verify
 
 @dg.asset(
     key=keys.LEDGER,
-    deps=[keys.CATALOGUE, keys.LIBRARY, keys.TOTALS, keys.TIE_OUT, *(keys.mart(mart.name) for mart in MARTS)],
+    deps=[
+        *(keys.CATALOGUE, keys.LIBRARY, keys.TOTALS, keys.TIE_OUT, keys.DEPLOYMENT),
+        *(keys.mart(mart.name) for mart in MARTS),
+    ],
     description=(
         "The append-only chain of everything that was made: content hash, input hashes, code. Materialising "
         "it verifies all of it.\n\nDagster's own record can be edited and deleted; this one refuses UPDATE, "

@@ -68,14 +68,18 @@ def take_in_new(factory: FactoryWorld) -> list[str]:
 
 
 def pack_stage(new: list[str]) -> Stage:
-    """The packs that are new, and those that were certified and are no longer current."""
-    from factory_ops.pipeline import receipts
+    """The packs that are new, and those whose newest file was certified and is no longer current."""
+    from factory_ops.pipeline import accepted_file, receipts
     from factory_ops.recipes import RECIPES
     from greenlang_assets.core.recipes.base import World
     from greenlang_assets.core.recipes.plan import Stage
 
     def packs(world: World) -> tuple[str, ...]:
-        certified = {told["partition"] for told in receipts(world.store) if told["accepted"]}
+        certified = {
+            told["partition"]
+            for told in receipts(world.store)
+            if told["accepted"] and accepted_file(world.store, told["partition"]).key == told["key"]
+        }
         return tuple(sorted(certified | set(new)))
 
     return Stage("Agent packs", "pack_factory", RECIPES, packs)

@@ -14,6 +14,9 @@ import pytest
 from greenlang_assets.definitions import build_defs
 
 SNAPSHOT = Path(__file__).with_name("catalogue_snapshot.json")
+GROUPS = {
+    "os_factors", "os_formulas", "tenant_runs", "tenant_marts", "factory", "registry", "provenance",
+}  # fmt: skip
 DEFS = build_defs()
 SPECS = sorted(DEFS.resolve_all_asset_specs(), key=lambda spec: spec.key.path)
 
@@ -33,7 +36,7 @@ def described(spec: dg.AssetSpec) -> dict[str, Any]:
 def test_every_asset_tells_what_it_is(spec: dg.AssetSpec) -> None:
     assert spec.description, "a description that teaches"
     assert len(spec.description) > 60
-    assert spec.group_name in {"os_factors", "os_formulas", "tenant_runs", "tenant_marts", "provenance"}
+    assert spec.group_name in GROUPS
     assert spec.owners
     assert spec.kinds
     assert spec.code_version
@@ -58,15 +61,23 @@ def test_results_are_guarded_by_blocking_checks() -> None:
     unguarded = {
         spec.key.to_user_string() for spec in SPECS if spec.key.to_user_string() not in guarded | external
     }
-    # Small tables whose recipe checks the contract itself before anything is recorded.
+    # Small tables whose recipe checks the contract itself before anything is recorded; of a pack the
+    # certificate is the gate: it is not issued unless every floor of the quality report holds.
     assert unguarded == {
         "tenants/register", "tenants/reported", "tenants/method", "tenants/rejected", "tenants/tie_out",
+        "packs/spec", "packs/source", "packs/artifact", "packs/quality_report", "packs/certificate",
+        "registry/snapshot", "registry/deployment",
     }  # fmt: skip
 
 
 def test_jobs_and_schedules_resolve() -> None:
     names = {job.name for job in DEFS.resolve_all_job_defs()}
-    assert {"factors_and_formulas", "emission_run", "marts_and_tie_out", "provenance_verification"} <= names
+    assert names >= {
+        "factors_and_formulas", "tenant_register", "emission_run", "marts_and_tie_out", "pack_factory",
+        "pack_factory_bulk", "deploy_local", "provenance_verification",
+    }  # fmt: skip
+    assert {sensor.name for sensor in DEFS.sensors or ()} == {"new_packs", "new_certificates"}
+    assert all(sensor.default_status.value == "RUNNING" for sensor in DEFS.sensors or ())
     assert [schedule.name for schedule in DEFS.schedules or ()] == ["provenance_verification_daily"]
 
 

