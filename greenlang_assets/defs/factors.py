@@ -41,6 +41,11 @@ _DESCRIPTIONS = {
         "Heat contents of fuels as their publishers print them: how a volume or a mass becomes energy. Cited "
         "in a result like a factor."
     ),
+    "factors/published_values": (
+        "Figures that publishers print beside or behind their factors and that are no factors of their own: "
+        "margins, mark-ups, stages of a life cycle, further impact indicators, compilations.\n\nKept so that "
+        "nothing of a publication is lost; never counted as factors."
+    ),
     "factors/catalogue": (
         "Every emission factor of every publisher in one table, one row per identity.\n\nLook-ups are exact: "
         "`glac factors lookup natural-gas --region US --year 2024 --unit mmBtu`. Each row cites publisher, "
@@ -58,10 +63,11 @@ _KINDS = {
     "factors/uk_desnz": {"excel", "parquet"},
     "factors/ipcc_gwp": {"csv", "parquet"},
     "factors/fuel_properties": {"parquet"},
+    "factors/published_values": {"parquet"},
     "factors/catalogue": {"table", "polars"},
     "formulas/library": {"yaml", "python"},
 }
-_PUBLISHER_KEYS = [keys.US_EPA_HUB, keys.US_EPA_EGRID, keys.UK_DESNZ]
+_PUBLISHER_KEYS = [dg.AssetKey(asset.split("/")) for asset in factors.PUBLISHERS]
 _DEPS = {
     "factors/catalogue": _PUBLISHER_KEYS,
     "formulas/library": [keys.CATALOGUE, keys.FUEL_PROPERTIES],

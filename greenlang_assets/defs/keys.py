@@ -12,6 +12,7 @@ US_EPA_EGRID = AssetKey(["factors", "us_epa_egrid"])
 UK_DESNZ = AssetKey(["factors", "uk_desnz"])
 IPCC_GWP = AssetKey(["factors", "ipcc_gwp"])
 FUEL_PROPERTIES = AssetKey(["factors", "fuel_properties"])
+PUBLISHED_VALUES = AssetKey(["factors", "published_values"])
 CATALOGUE = AssetKey(["factors", "catalogue"])
 
 LIBRARY = AssetKey(["formulas", "library"])

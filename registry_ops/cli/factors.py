@@ -191,55 +191,40 @@ def stats(as_json: AsJson = False) -> int:
     return 0
 
 
-PUBLISHERS = ("uk-desnz", "us-epa-hub", "us-epa-egrid", "ipcc-gwp")
-
-
 @app.command("import")
 def import_file(
-    publisher: Annotated[str, typer.Argument(help=f"One of {', '.join(PUBLISHERS)}.")],
+    publisher: Annotated[str, typer.Argument(help="uk-desnz, us-epa-hub, us-epa-egrid, ipcc-gwp …")],
     file: Annotated[Path, typer.Argument(help="The publisher's own file.")],
     as_json: AsJson = False,
 ) -> int:
     """Read a publisher's file and say what it yields. Nothing is written: `rebuild` makes the tables."""
     from greenlang_assets.core.errors import GreenlangError
+    from greenlang_assets.core.factors.catalogue import Catalogue
+    from greenlang_assets.core.factors.publishers import PUBLISHERS
+    from greenlang_assets.core.factors.publishers import publisher as publisher_of
 
-    if publisher not in PUBLISHERS:
-        raise typer.BadParameter(f"{publisher}: one of {', '.join(PUBLISHERS)}")
+    if publisher not in {known.name for known in PUBLISHERS}:
+        raise typer.BadParameter(f"{publisher}: one of {', '.join(known.name for known in PUBLISHERS)}")
     try:
-        answer = _imported(publisher, file)
+        result = publisher_of(publisher).read(file, Catalogue.shipped().frame)
     except GreenlangError as error:
         print_error(error, as_json=as_json)
         return UNREADABLE
+    answer = {
+        "publisher": publisher, "edition": " ".join(result.editions), "rows_read": result.rows_read,
+        "factors": result.factors.height, "skipped": result.skipped, "errors": [],
+        **{kind: frame.height for kind, frame in result.others.items()},
+    }  # fmt: skip
     if as_json:
         print_json(answer)
         return 0
     print_table(
-        f"{answer['factors']:,} values from {answer['rows_read']:,} rows of {file.name}",
+        f"{answer['factors']:,} factors from {answer['rows_read']:,} rows of {file.name}",
         ["left out because", "rows"],
-        answer["skipped"].items(),
+        result.skipped.items(),
         numeric=["rows"],
     )
     return 0
-
-
-def _imported(publisher: str, file: Path) -> dict[str, Any]:
-    from greenlang_assets.core.factors.catalogue import Catalogue
-    from greenlang_assets.core.factors.importers import ipcc_gwp, uk_desnz, us_epa_egrid, us_epa_hub
-
-    if publisher == "ipcc-gwp":
-        table, _, skipped = ipcc_gwp.read(file)
-        editions, rows, factors = sorted(table["gwp_set"].unique()), table.height, table.height
-    else:
-        if publisher == "us-epa-egrid":
-            result = us_epa_egrid.read(file, us_epa_hub.subregion_acronyms(Catalogue.shipped().frame))
-        else:
-            result = {"uk-desnz": uk_desnz.read, "us-epa-hub": us_epa_hub.read}[publisher](file)
-        editions, rows, skipped = list(result.editions), result.rows_read, result.skipped
-        factors = result.factors.height
-    return {
-        "publisher": publisher, "edition": " ".join(editions), "rows_read": rows, "factors": factors,
-        "skipped": skipped, "errors": [],
-    }  # fmt: skip
 
 
 @app.command()

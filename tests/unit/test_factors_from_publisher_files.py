@@ -184,7 +184,7 @@ def test_every_figure_of_the_flat_files_is_in_a_row(cells: dict[str, dict[str, d
 
 
 def test_gwps_as_a_second_reader_reads_them(folder: Path) -> None:
-    with (folder / SOURCES["gwp.parquet"]).open(encoding="utf-8", newline="") as handle:
+    with (folder / SOURCES["gwp"]).open(encoding="utf-8", newline="") as handle:
         lines = list(csv.reader(handle))
     header = next(line for line in lines if line[0] == "Species")
     rows = tables.load("gwp").filter(cite_source_file="globalwarmingpotentials.csv").sample(SAMPLE, seed=4)

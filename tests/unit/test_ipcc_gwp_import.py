@@ -22,7 +22,8 @@ def write(tmp_path: Path, text: str | bytes) -> Path:
 
 
 def test_sets_gases_and_rows(tmp_path: Path) -> None:
-    table, source, skipped = ipcc_gwp.read(write(tmp_path, TEXT))
+    result = ipcc_gwp.read(write(tmp_path, TEXT))
+    table = result.others["gwp"]
     found = {
         (row["gwp_set"], row["gas"]): (row["value"], row["cite_row"]) for row in table.iter_rows(named=True)
     }
@@ -30,12 +31,12 @@ def test_sets_gases_and_rows(tmp_path: Path) -> None:
     assert found["AR6", "HFC-134a"] == (1530, 4)
     assert found["AR5", "HFC-43-10mee"] == (1650, 5)
     assert ("AR4", "HFC-43-10mee") not in found
-    assert skipped == {"no value in that report (cells)": 2}
-    assert source.licence == "CC0-1.0"
+    assert result.skipped == {"no value in that report (cells)": 2}
+    assert result.source.licence == "CC0-1.0"
 
 
 def test_transcribed_values_name_the_two_texts_they_were_read_in(tmp_path: Path) -> None:
-    table, _, _ = ipcc_gwp.read(write(tmp_path, TEXT))
+    table = ipcc_gwp.read(write(tmp_path, TEXT)).others["gwp"]
     rows = {(row["gwp_set"], row["gas"]): row for row in table.iter_rows(named=True) if row["note"]}
     assert rows["AR6", "CH4_fossil"]["value"] == 29.8
     assert rows["AR6", "CH4_non_fossil"]["value"] == 27.0

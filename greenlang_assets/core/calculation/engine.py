@@ -19,7 +19,6 @@ from greenlang_assets.core.calculation.fuel_names import activity_of
 from greenlang_assets.core.calculation.model import (
     CalculationContext,
     CalculationResult,
-    GwpSet,
     PublishedQuantity,
     ValidationResult,
 )
@@ -36,7 +35,7 @@ from greenlang_assets.core.calculation.quantities import Route, direct, through
 from greenlang_assets.core.calculation.validation import validate
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
-from greenlang_assets.core.factors.model import EmissionFactor, FuelProperty
+from greenlang_assets.core.factors.model import AppliedGwpSet, EmissionFactor, FuelProperty
 from greenlang_assets.core.factors.references import PUBLISHERS, publisher_id
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.evaluate import evaluate_float
@@ -302,7 +301,7 @@ class CalculationEngine:
         return scope2.assemble(location, parts)
 
 
-def _stated(result: CalculationResult) -> GwpSet:
+def _stated(result: CalculationResult) -> AppliedGwpSet:
     if result.gwp_set is None:
         raise GreenlangError(
             "NO_CO2E",

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from greenlang_assets.core.factors.model import AppliedGwpSet
 from greenlang_assets.core.provenance.canonical import content_sha256
 
 GwpSet = Literal["AR4", "AR5", "AR6"]
@@ -112,7 +113,7 @@ class CalculationResult(_Frozen):
     factor_id: str | None = None
     factor_sha256: str | None = None
     licence: str | None = None
-    gwp_set: GwpSet | None = None
+    gwp_set: AppliedGwpSet | None = None
     gwp_sha256: str | None = None
     inputs: tuple[ConvertedInput, ...]
     keys: Mapping[str, str] = Field(default_factory=dict)

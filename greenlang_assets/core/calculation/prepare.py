@@ -14,7 +14,7 @@ from typing import Any
 from greenlang_assets.core.calculation.model import CitedFigure, ConvertedInput, GwpSet
 from greenlang_assets.core.calculation.quantities import Bounds, Route, read_input
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.model import CO2E_PARTS, GwpValue
+from greenlang_assets.core.factors.model import CO2E_PARTS, AppliedGwpSet, GwpValue
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.model import Equation, FormulaInput
@@ -97,7 +97,7 @@ class GwpChoice:
         sha256: hash of the values taken, or of who applied the set.
     """
 
-    gwp_set: GwpSet
+    gwp_set: AppliedGwpSet
     sha256: str
     values: Mapping[str, GwpValue] = field(default_factory=dict)
 
@@ -150,7 +150,7 @@ def choose_gwp(
     return GwpChoice(named, content_sha256({"applied_by": by, "gwp_set": named}))
 
 
-def _applied_by_publisher(formula: Formula) -> GwpSet | None:
+def _applied_by_publisher(formula: Formula) -> AppliedGwpSet | None:
     """The set behind a binding's CO2e figures, where it uses such figures."""
     if isinstance(formula, Binding) and any(column in CO2E_PARTS for column in formula.rule.roles.values()):
         return formula.factor.gwp_set

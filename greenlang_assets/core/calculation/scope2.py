@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from greenlang_assets.core.calculation.model import (
     CalculationResult,
     ConvertedInput,
-    GwpSet,
     PublishedQuantity,
 )
 from greenlang_assets.core.calculation.quantities import Bounds, ratio, read_input
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.model import AppliedGwpSet
 from greenlang_assets.core.formulas.rounding import PRECISION, publish
 from greenlang_assets.core.provenance.canonical import content_sha256, exact
 from greenlang_assets.core.units import parse_unit
@@ -66,7 +66,7 @@ class Rate(BaseModel):
 
     value: float = Field(ge=0, allow_inf_nan=False)
     per: str = "MWh"
-    gwp_set: GwpSet | None = None
+    gwp_set: AppliedGwpSet | None = None
     source: str = Field(min_length=1)
 
 
@@ -139,7 +139,7 @@ def co2e_of(result: CalculationResult) -> PublishedQuantity:
 
 
 def cover(
-    use: ConvertedInput, gwp_set: GwpSet, instruments: Sequence[Instrument]
+    use: ConvertedInput, gwp_set: AppliedGwpSet, instruments: Sequence[Instrument]
 ) -> tuple[list[MarketPart], float]:
     """What the instruments cover, and the use that they leave.
 
@@ -181,7 +181,7 @@ def cover(
     return parts, float(left)
 
 
-def rate_unit(rate: Rate, gwp_set: GwpSet, name: str) -> str:
+def rate_unit(rate: Rate, gwp_set: AppliedGwpSet, name: str) -> str:
     """Canonical unit of energy of a stated rate, after checking that its CO2e can be added to the rest.
 
     Raises:
@@ -212,7 +212,7 @@ def _part(
     )
 
 
-def remainder_at_residual_mix(left: float, unit: str, mix: Rate, gwp_set: GwpSet) -> MarketPart:
+def remainder_at_residual_mix(left: float, unit: str, mix: Rate, gwp_set: AppliedGwpSet) -> MarketPart:
     """The uncovered use at a residual mix.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.model import CO2E_PARTS, FACTOR_SCHEMA, MASS_GASES
+from greenlang_assets.core.factors.model import CO2E_PARTS, FACTOR_SCHEMA, GWP_SETS, MASS_GASES
 
 if TYPE_CHECKING:
     import pandera.polars as pa
@@ -32,7 +32,7 @@ _REQUIRED = (
 _PATTERNS = {
     "factor_id": r"^[a-z0-9_./-]+$",
     "version": r"^\d+\.\d+\.\d+$",
-    "region": r"^([A-Z]{2}(-[A-Z0-9]+)*|WORLD)$",
+    "region": r"^([A-Z]{2}(-[A-Z0-9]+)*|WORLD|GROUP-[A-Z0-9-]+)$",
     "activity": r"^[a-z0-9]+([-_.][a-z0-9]+)*$",
     "cite_source_sha256": r"^[0-9a-f]{64}$",
 }
@@ -40,7 +40,7 @@ _CHOICES = {
     "kind": ("sourced", "derived", "synthetic"),
     "scope": ("1", "2", "3", "outside"),
     "calorific_basis": ("gross", "net"),
-    "gwp_set": ("AR4", "AR5", "AR6"),
+    "gwp_set": GWP_SETS,
 }
 
 
@@ -71,14 +71,14 @@ def _rules() -> dict[str, pl.Expr]:
         # CO2e of the parts is at most the whole, up to the publisher's rounding of each part.
         "parts of CO2e do not exceed the whole": pl.col("co2e").is_null()
         | (
-            pl.sum_horizontal(pl.col(part).fill_null(0) for part in CO2E_PARTS[1:])
+            pl.sum_horizontal(pl.col(part).fill_null(0) for part in CO2E_PARTS[1:-1])
             <= pl.col("co2e") * 1.02 + 0.00002
         ),
         "diesel per litre is in range (no GWP applied twice)": (pl.col("activity") != "diesel")
         | (pl.col("activity_unit") != "L")
         | pl.col("co2e").is_between(*DIESEL_LITRE),
     }
-    for gas in MASS_GASES:
+    for gas in (*MASS_GASES, "other_gases"):
         rules[f"{gas} comes with its unit"] = pl.col(gas).is_null() == pl.col(f"{gas}_unit").is_null()
     for figure in _FIGURES:
         rules[f"{figure} is finite and not negative"] = pl.col(figure).is_null() | (

@@ -9,17 +9,32 @@ kilograms per canonical unit only when a formula is compiled, where the conversi
 
 from __future__ import annotations
 
-from typing import Literal
+import datetime as dt
+from typing import Literal, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from greenlang_assets.core.provenance.canonical import content_sha256
 
-#: Gases that have a column of their own. ``<gas>`` holds the figure, ``<gas>_unit`` its unit.
-MASS_GASES = ("co2", "ch4", "n2o", "co2_biogenic")
-#: Figures that their publisher gives only after applying a GWP set (column ``gwp_set``).
-CO2E_PARTS = ("co2e", "co2e_of_co2", "co2e_of_ch4", "co2e_of_n2o")
+#: Gases that have a column of their own. ``<gas>`` holds the figure, ``<gas>_unit`` its unit. ``ch4`` is
+#: fossil methane, or methane that its publisher does not tell apart.
+MASS_GASES = ("co2", "ch4", "ch4_biogenic", "n2o", "sf6", "nf3", "co2_biogenic")
+#: Figures that their publisher gives only after applying a GWP set (column ``gwp_set``). The last one lies
+#: outside the total ``co2e``: carbon dioxide from biomass.
+CO2E_PARTS = (
+    "co2e",
+    "co2e_of_co2",
+    "co2e_of_ch4",
+    "co2e_of_ch4_biogenic",
+    "co2e_of_n2o",
+    "co2e_of_other",
+    "co2e_of_co2_biogenic",
+)
+#: ``AR5-feedbacks`` are AR5's GWPs with climate-carbon feedbacks; ``unstated`` says that the publisher does
+#: not name the set, so that no total may mix it with a named one.
+AppliedGwpSet = Literal["AR4", "AR5", "AR5-feedbacks", "AR6", "unstated"]
+GWP_SETS = get_args(AppliedGwpSet)
 
 
 class Citation(BaseModel):
@@ -59,26 +74,54 @@ class EmissionFactor(BaseModel):
     activity_path: str = Field(description="the publisher's own path, ' > ' between levels")
     activity: str = Field(description="harmonised activity, e.g. natural-gas, grid-electricity, diesel")
     scope: Literal["1", "2", "3", "outside"] | None = None
-    region: str = Field(description="ISO 3166-1 alpha-2, 3166-2, or US-EGRID-<acronym>")
+    region: str = Field(
+        description="ISO 3166-1 alpha-2, 3166-2, US-EGRID-<acronym>, WORLD, or GROUP-<name> for a group of "
+        "countries as its publisher defines it"
+    )
     year: int = Field(description="year that the factor describes")
     activity_unit: str = Field(description="what one unit of activity is: mmBtu, kWh, gallon, tonne …")
     calorific_basis: Literal["gross", "net"] | None = None
-    gwp_set: Literal["AR4", "AR5", "AR6"] | None = Field(
+    gwp_set: AppliedGwpSet | None = Field(
         default=None, description="set behind the CO2e columns; null where only masses are given"
     )
     co2: float | None = None
     co2_unit: str | None = None
     ch4: float | None = None
     ch4_unit: str | None = None
+    ch4_biogenic: float | None = None
+    ch4_biogenic_unit: str | None = None
     n2o: float | None = None
     n2o_unit: str | None = None
+    sf6: float | None = None
+    sf6_unit: str | None = None
+    nf3: float | None = None
+    nf3_unit: str | None = None
     co2_biogenic: float | None = None
     co2_biogenic_unit: str | None = None
+    other_gases: str | None = Field(
+        default=None,
+        description="HFCs and PFCs one by one: a canonical record of gas to figure, all in other_gases_unit",
+    )
+    other_gases_unit: str | None = None
     co2e: float | None = None
     co2e_of_co2: float | None = None
     co2e_of_ch4: float | None = None
+    co2e_of_ch4_biogenic: float | None = None
     co2e_of_n2o: float | None = None
+    co2e_of_other: float | None = None
+    co2e_of_co2_biogenic: float | None = None
     co2e_unit: str | None = None
+    uncertainty_percent: float | None = Field(
+        default=None, ge=0, description="half-width of the publisher's interval, in percent of the figure"
+    )
+    data_quality: str | None = Field(default=None, description="the publisher's own rating, as printed")
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None
+    not_counted: str | None = Field(
+        default=None,
+        description="why this row is found but not counted as a factor of its own: an aggregate over "
+        "regions, archived by its publisher …; null for every row that counts",
+    )
     note: str | None = None
     citation: Citation
 
@@ -108,15 +151,25 @@ FACTOR_SCHEMA: dict[str, pl.DataType] = {
     "co2_unit": pl.String(),
     "ch4": pl.Float64(),
     "ch4_unit": pl.String(),
+    "ch4_biogenic": pl.Float64(),
+    "ch4_biogenic_unit": pl.String(),
     "n2o": pl.Float64(),
     "n2o_unit": pl.String(),
+    "sf6": pl.Float64(),
+    "sf6_unit": pl.String(),
+    "nf3": pl.Float64(),
+    "nf3_unit": pl.String(),
     "co2_biogenic": pl.Float64(),
     "co2_biogenic_unit": pl.String(),
-    "co2e": pl.Float64(),
-    "co2e_of_co2": pl.Float64(),
-    "co2e_of_ch4": pl.Float64(),
-    "co2e_of_n2o": pl.Float64(),
+    "other_gases": pl.String(),
+    "other_gases_unit": pl.String(),
+    **dict.fromkeys(CO2E_PARTS, pl.Float64()),
     "co2e_unit": pl.String(),
+    "uncertainty_percent": pl.Float64(),
+    "data_quality": pl.String(),
+    "valid_from": pl.Date(),
+    "valid_to": pl.Date(),
+    "not_counted": pl.String(),
     "note": pl.String(),
     "cite_publisher": pl.String(),
     "cite_document": pl.String(),
@@ -154,8 +207,33 @@ class FuelProperty(BaseModel):
     edition: str
     activity_path: str
     activity: str
-    property: Literal["heat_content", "density", "carbon_content"]
+    property: Literal["heat_content", "density", "carbon_content", "oxidation_factor"]
     calorific_basis: Literal["gross", "net"] | None = None
     value: float
     unit: str = Field(description="e.g. mmBtu/short_ton, mmBtu/scf, mmBtu/gallon")
+    citation: Citation
+
+
+class PublishedValue(BaseModel):
+    """A figure that its publisher prints beside or behind a factor, and that is no factor of its own.
+
+    Margins, mark-ups, stages of a life cycle, further impact indicators, compilations, percentages: kept so
+    that nothing of the publication is lost, and never counted as a factor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value_id: str = Field(description="publisher/dataset/edition/subject/region/year/measure[/unit]")
+    factor_id: str | None = Field(
+        default=None, description="the factor that it belongs to, where there is one"
+    )
+    publisher: str
+    dataset: str
+    edition: str
+    activity_path: str = Field(description="the publisher's own path")
+    region: str
+    year: int
+    measure: str = Field(description="what is measured: margins, water-scarcity, mark-up-2027 …")
+    value: float
+    unit: str = Field(description="as printed, where it is no mass per activity")
     citation: Citation

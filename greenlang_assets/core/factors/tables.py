@@ -20,7 +20,16 @@ import polars as pl
 
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.importers.base import GWP_KEY, GWP_SCHEMA, PROPERTY_KEY, PROPERTY_SCHEMA
+from greenlang_assets.core.factors.importers.base import (
+    GOODS_KEY,
+    GOODS_SCHEMA,
+    GWP_KEY,
+    GWP_SCHEMA,
+    PROPERTY_KEY,
+    PROPERTY_SCHEMA,
+    VALUE_KEY,
+    VALUE_SCHEMA,
+)
 from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA
 from greenlang_assets.core.provenance.canonical import content_sha256, table_sha256
 
@@ -33,7 +42,9 @@ MAX_BYTES = 1_500_000
 KINDS: dict[str, tuple[Mapping[str, pl.DataType], tuple[str, ...]]] = {
     "factors": (FACTOR_SCHEMA, FACTOR_KEY),
     "properties": (PROPERTY_SCHEMA, PROPERTY_KEY),
+    "values": (VALUE_SCHEMA, VALUE_KEY),
     "gwp": (GWP_SCHEMA, GWP_KEY),
+    "goods": (GOODS_SCHEMA, GOODS_KEY),
 }
 
 

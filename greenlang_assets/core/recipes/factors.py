@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors import tables
+from greenlang_assets.core.factors import publishers, tables
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.model import FACTOR_KEY
 from greenlang_assets.core.gwp import GwpTable
@@ -29,51 +30,54 @@ _CODE = (
     "greenlang_assets/core/recipes/factors.py",
 )
 
-#: Asset -> beginnings of the names of its shipped tables.
-PUBLISHERS = {
-    "factors/uk_desnz": "uk-desnz-",
-    "factors/us_epa_egrid": "us-epa-egrid-",
-    "factors/us_epa_hub": "us-epa-ghg-hub-",
-}
+#: Asset -> the importer behind its shipped tables, assets in alphabetical order.
+PUBLISHERS = dict(sorted((p.asset, p.name) for p in publishers.PUBLISHERS if p.asset and p.files))
 GWP = "factors/ipcc_gwp"
 PROPERTIES = "factors/fuel_properties"
+VALUES = "factors/published_values"
 CATALOGUE = "factors/catalogue"
 
 
-def _shipped(prefix: str) -> dict[str, dict[str, object]]:
+def _shipped(kind: str, importer: str | None) -> dict[str, dict[str, Any]]:
+    """Manifest entries of the tables of one kind, of one importer or of all."""
     entries = tables.read_manifest()["tables"]
-    return {name: entry for name, entry in sorted(entries.items()) if name.startswith(prefix)}
+    return {
+        name: entry
+        for name, entry in sorted(entries.items())
+        if entry["kind"] == kind and importer in (None, entry.get("importer"))
+    }
 
 
-def _sources(prefix: str, world: World, partition: str | None) -> tuple[InputRef, ...]:
+def _sources(kind: str, importer: str | None, world: World, partition: str | None) -> tuple[InputRef, ...]:
     del world, partition
-    return tuple(
-        file_input(source["file"], source["sha256"])
-        for entry in _shipped(prefix).values()
-        for source in entry["sources"]  # type: ignore[attr-defined]
-    )
+    files = {
+        (source["file"], source["sha256"])
+        for entry in _shipped(kind, importer).values()
+        for source in entry["sources"]
+    }
+    return tuple(file_input(*file) for file in sorted(files))
 
 
 @lru_cache(maxsize=1)
 def _read_again(publisher_files: Path) -> dict[str, str]:
-    """Content hash of every factor table as the publishers' files give it now."""
-    from greenlang_assets.core.factors.rebuild import import_all  # a spreadsheet reader comes with it
+    """Content hash of every table of factors and values as the publishers' files give it now."""
+    from greenlang_assets.core.factors.rebuild import import_all, tables_of
 
     results = import_all(publisher_files)
-    return {name: table_sha256(result.factors, key=FACTOR_KEY) for name, result in results.items()}
+    return {table.name: table.sha256 for stem in results for table in tables_of(stem, results[stem], "")}
 
 
-def _verified(world: World, prefix: str, kind: str) -> pl.DataFrame:
+def _verified(world: World, kind: str, importer: str | None) -> pl.DataFrame:
     frames = []
-    for name, entry in _shipped(prefix).items():
+    for name, entry in _shipped(kind, importer).items():
         frame = pl.read_parquet(tables.FACTORS_ROOT / name)
         found = table_sha256(frame, key=tables.KINDS[kind][1])
         _require_same(name, found, str(entry["content_sha256"]), "TABLE_ALTERED", "the manifest")
-        if kind == "factors" and world.publisher_files is not None:
+        if kind in ("factors", "values") and world.publisher_files is not None:
             fresh = _read_again(world.publisher_files)[name]
             _require_same(name, found, fresh, "PUBLISHER_FILE_DIFFERS", "the publisher's file, read now")
         frames.append(frame)
-    return pl.concat(frames)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=dict(tables.KINDS[kind][0]))
 
 
 def _require_same(name: str, found: str, expected: str, code: str, what: str) -> None:
@@ -88,10 +92,10 @@ def _require_same(name: str, found: str, expected: str, code: str, what: str) ->
         )
 
 
-def _make_publisher(prefix: str, world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
+def _make_publisher(importer: str, world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition, inputs
-    frame = _verified(world, prefix, "factors")
-    entries = _shipped(prefix).values()
+    frame = _verified(world, "factors", importer)
+    entries = _shipped("factors", importer)
     return Made(
         table_bytes(frame, key=FACTOR_KEY),
         facts={
@@ -101,19 +105,15 @@ def _make_publisher(prefix: str, world: World, partition: str | None, inputs: tu
             "licence": " | ".join(sorted(frame["cite_licence"].unique())),
         },
         notes={
-            "rows read from the publisher": sum(int(str(entry["rows_read"])) for entry in entries),
-            "left out, with reasons": {
-                name: entry.get("skipped", {}) for name, entry in _shipped(prefix).items()
-            },
+            "rows read from the publisher": sum(entry["rows_read"] for entry in entries.values()),
+            "left out, with reasons": {name: entry["skipped"] for name, entry in entries.items()},
         },
     )
 
 
-def _make_table(
-    prefix: str, kind: str, world: World, partition: str | None, inputs: tuple[InputRef, ...]
-) -> Made:
+def _make_table(kind: str, world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition, inputs
-    frame = _verified(world, prefix, kind)
+    frame = _verified(world, kind, None)
     return Made(
         table_bytes(frame, key=tables.KINDS[kind][1]),
         facts={"rows": frame.height},
@@ -141,16 +141,18 @@ def _make_catalogue(world: World, partition: str | None, inputs: tuple[InputRef,
 
 RECIPES = (
     *(
-        Recipe(asset, "1.0.0", _CODE, partial(_sources, prefix), partial(_make_publisher, prefix))
-        for asset, prefix in PUBLISHERS.items()
+        Recipe(
+            asset,
+            "1.0.0",
+            _CODE,
+            partial(_sources, "factors", importer),
+            partial(_make_publisher, importer),
+        )
+        for asset, importer in PUBLISHERS.items()
     ),
-    Recipe(GWP, "1.0.0", _CODE, partial(_sources, "gwp"), partial(_make_table, "gwp", "gwp")),
-    Recipe(
-        PROPERTIES,
-        "1.0.0",
-        _CODE,
-        partial(_sources, "fuel-properties"),
-        partial(_make_table, "fuel-properties", "properties"),
+    *(
+        Recipe(asset, "1.0.0", _CODE, partial(_sources, kind, None), partial(_make_table, kind))
+        for asset, kind in ((GWP, "gwp"), (PROPERTIES, "properties"), (VALUES, "values"))
     ),
     Recipe(CATALOGUE, "1.0.0", _CODE, _publishers, _make_catalogue),
 )

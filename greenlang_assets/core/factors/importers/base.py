@@ -42,6 +42,32 @@ GWP_SCHEMA: dict[str, pl.DataType] = {
     **{name: dtype for name, dtype in FACTOR_SCHEMA.items() if name.startswith("cite_")},
 }
 GWP_KEY = ("gwp_set", "gas", "horizon_years")
+#: Columns of a table of further published values (``model.PublishedValue``), in canonical order.
+VALUE_SCHEMA: dict[str, pl.DataType] = {
+    "value_id": pl.String(),
+    "factor_id": pl.String(),
+    "publisher": pl.String(),
+    "dataset": pl.String(),
+    "edition": pl.String(),
+    "activity_path": pl.String(),
+    "region": pl.String(),
+    "year": pl.Int64(),
+    "measure": pl.String(),
+    "value": pl.Float64(),
+    "unit": pl.String(),
+    **{name: dtype for name, dtype in FACTOR_SCHEMA.items() if name.startswith("cite_")},
+}
+VALUE_KEY = ("value_id",)
+#: Columns of a nomenclature of goods, in canonical order: no figures, but the names behind the codes.
+GOODS_SCHEMA: dict[str, pl.DataType] = {
+    "nomenclature": pl.String(),
+    "year": pl.Int64(),
+    "code": pl.String(),
+    "name": pl.String(),
+    "path": pl.String(),
+    **{name: dtype for name, dtype in FACTOR_SCHEMA.items() if name.startswith("cite_")},
+}
+GOODS_KEY = ("nomenclature", "year", "code")
 
 
 @dataclass(frozen=True)
@@ -75,7 +101,8 @@ class ImportResult:
     """What one publisher's file yielded.
 
     ``rows_read`` counts the rows of the file's tables, ``skipped`` what was read and is no factor, by
-    reason, so that nothing is left out unseen. ``gwp`` holds GWPs that the document prints, for a check
+    reason, so that nothing is left out unseen. ``others`` holds tables of other kinds (``tables.KINDS``):
+    ``values``, ``gwp``, ``goods``. ``gwp`` holds GWPs that the document prints, for a check
     against the IPCC table. ``notes`` say what the file at hand lacks.
     """
 
@@ -87,6 +114,7 @@ class ImportResult:
     properties: pl.DataFrame
     rows_read: int
     skipped: dict[str, int] = field(default_factory=dict)
+    others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     gwp: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -139,11 +167,48 @@ def edition_version(edition: str, patch: int = 0) -> str:
     return f"{edition.removeprefix('eGRID')}.0.{patch}"
 
 
+def value_row(
+    source: Source,
+    *,
+    table: str,
+    row: int,
+    measure: str,
+    value: float,
+    unit: str,
+    factor_id: str | None = None,
+    suffix: str | None = None,
+    **columns: Any,
+) -> dict[str, Any]:
+    """One row of ``VALUE_SCHEMA``: a printed figure that is no factor of its own, with its citation.
+
+    Args:
+        columns: publisher, dataset, edition, activity_path, region, year.
+        suffix: what tells two figures apart that share all of these and the measure.
+    """
+    parts = [
+        *(columns[name] for name in ("publisher", "dataset", "edition")),
+        path_slug(columns["activity_path"]),
+        columns["region"],
+        str(columns["year"]),
+        slug(measure),
+        suffix,
+    ]
+    return {
+        "value_id": "/".join(part for part in parts if part).lower(),
+        "factor_id": factor_id,
+        **columns,
+        "measure": measure,
+        "value": value,
+        "unit": unit,
+        **source.cite(edition=columns["edition"], table=table, row=row),
+    }
+
+
 def factor_row(
     source: Source, *, table: str, row: int, suffix: str | None = None, **columns: Any
 ) -> dict[str, Any]:
     """One factor row: the given columns, its id and its citation. Units of absent gases are left out."""
-    for gas in MASS_GASES:
+    for gas in (*MASS_GASES, "other_gases"):
         if columns.get(gas) is None:
             columns[f"{gas}_unit"] = None
     if all(columns.get(part) is None for part in CO2E_PARTS):

@@ -13,12 +13,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.importers.base import GWP_KEY, GWP_SCHEMA, Source, frame
+from greenlang_assets.core.factors.importers.base import (
+    GWP_KEY,
+    GWP_SCHEMA,
+    PROPERTY_KEY,
+    PROPERTY_SCHEMA,
+    ImportResult,
+    Source,
+    frame,
+)
 from greenlang_assets.core.factors.importers.spreadsheet import file_sha256, read_bytes
+from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA
 
 TRANSCRIBED = DATA_ROOT / "factors" / "gwp-transcribed.csv"
 #: Column of the compilation, and where the IPCC prints those values (as the file's head says).
@@ -46,8 +53,8 @@ def gas_id(species: str) -> str:
     return "HFC-43-10mee" if species == "HFC4310mee" else _HYPHEN.sub(r"\1-", species, count=1)
 
 
-def read(path: Path, transcribed: Path = TRANSCRIBED) -> tuple[pl.DataFrame, Source, dict[str, int]]:
-    """The GWP table (``GWP_SCHEMA``), its source, and what was skipped by reason.
+def read(path: Path, transcribed: Path = TRANSCRIBED) -> ImportResult:
+    """Import the compilation and the transcribed values: a table of kind ``gwp``, no factors.
 
     Raises:
         GreenlangError: ``ENCODING_UNKNOWN``, ``LAYOUT_UNKNOWN``, ``CELL_NOT_A_NUMBER``, ``DUPLICATE_KEY``.
@@ -94,7 +101,17 @@ def read(path: Path, transcribed: Path = TRANSCRIBED) -> tuple[pl.DataFrame, Sou
                 {"gwp_set": gwp_set, "gas": gas_id(cells[0]), "horizon_years": 100, "value": value, **cite}
             )
     rows += _transcribed(transcribed)
-    return frame(rows, GWP_SCHEMA, GWP_KEY, source), source, {"no value in that report (cells)": skipped}
+    return ImportResult(
+        publisher="ipcc",
+        datasets=("gwp",),
+        editions=tuple(sorted(SETS)),
+        source=source,
+        factors=frame([], FACTOR_SCHEMA, FACTOR_KEY, source),
+        properties=frame([], PROPERTY_SCHEMA, PROPERTY_KEY, source),
+        rows_read=sum(row > head for row, _ in lines),
+        skipped={"no value in that report (cells)": skipped},
+        others={"gwp": frame(rows, GWP_SCHEMA, GWP_KEY, source)},
+    )
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

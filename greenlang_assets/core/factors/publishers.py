@@ -1,0 +1,110 @@
+"""Every publisher: its name on the command line, its asset, its importer, and the files that ship as tables.
+
+Belongs here: which file belongs to which importer, and what an importer must know of those before it.
+Does not belong here: a publisher's layout (``importers``), the form of the tables (``tables``).
+
+To add a source: one module in ``importers`` with ``read(path) -> ImportResult``, one row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+import polars as pl
+
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.importers.base import ImportResult
+
+#: A publisher's file and the factors that are known already, to what the file yields.
+Reader = Callable[[Path, pl.DataFrame], ImportResult]
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """One publisher of figures.
+
+    Args:
+        name: as people type it: ``uk-desnz``.
+        read: reads one file.
+        files: table name (without ending) -> the publisher's file, below the folder of publishers' files.
+            Empty where a licence forbids to ship: the importer then reads the user's own copy.
+        asset: key of the asset that holds its factors, or None where there are none.
+    """
+
+    name: str
+    read: Reader
+    files: Mapping[str, str] = field(default_factory=dict)
+    asset: str | None = None
+
+
+def _importer(module: str) -> Reader:
+    """The ``read`` of an importer, imported when it is called: spreadsheet readers take their time."""
+
+    def read(path: Path, known: pl.DataFrame) -> ImportResult:
+        del known
+        found = import_module(f"greenlang_assets.core.factors.importers.{module}")
+        return cast(ImportResult, found.read(path))
+
+    return read
+
+
+def _us_epa_egrid(path: Path, known: pl.DataFrame) -> ImportResult:
+    """eGRID's workbook names subregions; their acronyms stand in EPA's Hub."""
+    from greenlang_assets.core.factors.importers import us_epa_egrid, us_epa_hub
+
+    return us_epa_egrid.read(path, us_epa_hub.subregion_acronyms(known))
+
+
+#: In the order in which they are read: a later one may ask what an earlier one said.
+PUBLISHERS = (
+    Publisher(
+        "us-epa-hub",
+        _importer("us_epa_hub"),
+        {
+            "us-epa-ghg-hub-2024": "us-epa-ghg-hub/ghg-emission-factors-hub-2024.xlsx",
+            "us-epa-ghg-hub-2025": "us-epa-ghg-hub/ghg-emission-factors-hub-2025.xlsx",
+        },
+        "factors/us_epa_hub",
+    ),
+    Publisher(
+        "us-epa-egrid",
+        _us_epa_egrid,
+        {
+            "us-epa-egrid-subregion-2005-2022": "ghg-protocol-cross-sector/"
+            "Emission_Factors_for_Cross_Sector_Tools_V2.0_0.xlsx"
+        },
+        "factors/us_epa_egrid",
+    ),
+    Publisher(
+        "uk-desnz",
+        _importer("uk_desnz"),
+        {
+            "uk-desnz-conversion-factors-2024": "uk-desnz-flat/"
+            "ghg-conversion-factors-2024-FlatFormat_v1_1.xlsx",
+            "uk-desnz-conversion-factors-2025": "uk-desnz-flat/ghg-conversion-factors-2025-flat-file.xlsx",
+        },
+        "factors/uk_desnz",
+    ),
+    Publisher("ipcc-gwp", _importer("ipcc_gwp"), {"gwp": "ipcc-gwp/globalwarmingpotentials.csv"}),
+)
+
+
+def publisher(name: str) -> Publisher:
+    """The publisher of that name.
+
+    Raises:
+        GreenlangError: ``PUBLISHER_UNKNOWN`` with the names there are.
+    """
+    for known in PUBLISHERS:
+        if known.name == name:
+            return known
+    raise GreenlangError(
+        "PUBLISHER_UNKNOWN",
+        "there is no importer of that name",
+        found=name,
+        expected=", ".join(known.name for known in PUBLISHERS),
+    )
