@@ -163,47 +163,83 @@ class Sheet:
                 )
 
 
-def open_sheet(path: Path, name: str) -> Sheet:
-    """Read one sheet of an xlsx workbook, every cell as text.
+@dataclass(frozen=True)
+class Workbook:
+    """A workbook that was opened safely once; its sheets are read one at a time."""
+
+    file: str
+    reader: fastexcel.ExcelReader
+
+    @property
+    def names(self) -> list[str]:
+        """The sheets, in the order of their tabs."""
+        return list(self.reader.sheet_names)
+
+    def sheet(self, name: str) -> Sheet:
+        """Read one sheet, every cell as text.
+
+        Raises:
+            GreenlangError: ``SHEET_MISSING``, ``WORKBOOK_UNREADABLE``.
+        """
+        if name not in self.names:
+            raise GreenlangError(
+                "SHEET_MISSING",
+                "the workbook has no sheet of that name",
+                found=", ".join(self.names),
+                expected=name,
+                where={"file": self.file},
+            )
+        try:
+            sheet = self.reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+            batch, problems = sheet.to_arrow_with_errors()
+            exact = self.reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="float").to_arrow()
+            columns = sheet.available_columns()
+        except fastexcel.FastExcelError as error:
+            raise _not_read(error, {"file": self.file, "sheet": name}) from error
+        first = columns[0].absolute_index if columns else 0
+        rows, numbers = (
+            list(zip(*(column.to_pylist() for column in cells.columns), strict=True)) if columns else []
+            for cells in (batch, exact)
+        )
+        errors = {}
+        for problem in problems.errors if problems else ():
+            row, offset = problem.position
+            errors[row + 1, column_letter(first + offset)] = problem.detail
+        return Sheet(self.file, name, rows, numbers, first, errors)
+
+
+def open_workbook(path: Path) -> Workbook:
+    """Open an xlsx workbook.
 
     Raises:
         GreenlangError: ``WORKBOOK_UNREADABLE`` (not a workbook, truncated), ``WORKBOOK_TOO_LARGE`` (unpacks
-            to far more than any publisher's file), ``SHEET_MISSING``.
+            to far more than any publisher's file).
     """
     data = read_bytes(path)
     _refuse_bombs(path)
     try:
-        reader = fastexcel.read_excel(data)
-        if name not in reader.sheet_names:
-            raise GreenlangError(
-                "SHEET_MISSING",
-                "the workbook has no sheet of that name",
-                found=", ".join(reader.sheet_names),
-                expected=name,
-                where={"file": path.name},
-            )
-        sheet = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-        batch, problems = sheet.to_arrow_with_errors()
-        exact = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="float").to_arrow()
-        columns = sheet.available_columns()
+        return Workbook(path.name, fastexcel.read_excel(data))
     except fastexcel.FastExcelError as error:
-        raise GreenlangError(
-            "WORKBOOK_UNREADABLE",
-            "the file could not be read as a workbook",
-            found=str(error).splitlines()[0],
-            expected="a whole xlsx workbook",
-            where={"file": path.name, "sheet": name},
-        ) from error
-    first = columns[0].absolute_index if columns else 0
-    rows, numbers = (
-        list(zip(*(column.to_pylist() for column in cells.columns), strict=True)) if columns else []
-        for cells in (batch, exact)
+        raise _not_read(error, {"file": path.name}) from error
+
+
+def open_sheet(path: Path, name: str) -> Sheet:
+    """Read one sheet of an xlsx workbook, every cell as text.
+
+    Raises:
+        GreenlangError: ``WORKBOOK_UNREADABLE``, ``WORKBOOK_TOO_LARGE``, ``SHEET_MISSING``.
+    """
+    return open_workbook(path).sheet(name)
+
+
+def _not_read(error: fastexcel.FastExcelError, where: dict[str, Any]) -> GreenlangError:
+    return GreenlangError(
+        "WORKBOOK_UNREADABLE",
+        "the file could not be read as a workbook",
+        found=str(error).splitlines()[0],
+        expected="a whole xlsx workbook",
+        where=where,
     )
-    errors = {}
-    for problem in problems.errors if problems else ():
-        row, offset = problem.position
-        errors[row + 1, column_letter(first + offset)] = problem.detail
-    return Sheet(path.name, name, rows, numbers, first, errors)
 
 
 def _refuse_bombs(path: Path) -> None:
