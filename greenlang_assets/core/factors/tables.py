@@ -65,18 +65,30 @@ class Table:
 
 def manifest_of(tables: Sequence[Table]) -> dict[str, Any]:
     """The manifest of a set: every table by name, and one hash over them all."""
-    entries = {
-        table.name: {
-            "kind": table.kind,
-            "rows": table.frame.height,
-            "content_sha256": table.sha256,
-            **table.facts,
-            "sources": _sources(table.frame),
-        }
-        for table in sorted(tables, key=lambda table: table.name)
+    return sealed({table.name: entry_of(table) for table in tables})
+
+
+def entry_of(table: Table) -> dict[str, Any]:
+    """What a manifest says of one table."""
+    return {
+        "kind": table.kind,
+        "rows": table.frame.height,
+        "content_sha256": table.sha256,
+        **table.facts,
+        "sources": _sources(table.frame),
     }
+
+
+def sealed(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A manifest over entries by table name, and one hash over them all."""
+    entries = dict(sorted(entries.items()))
     hashes = {name: entry["content_sha256"] for name, entry in entries.items()}
     return {"format": FORMAT, "content_sha256": content_sha256(hashes), "tables": entries}
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """A manifest as it is written."""
+    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _sources(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -119,8 +131,7 @@ def write(tables: Sequence[Table], root: Path) -> dict[str, Any]:
                 )
             ready.append(path)
         last = Path(holding) / MANIFEST
-        text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
-        last.write_text(text + "\n", encoding="utf-8")
+        last.write_text(manifest_text(manifest), encoding="utf-8")
         for path in (*ready, last):
             path.replace(root / path.name)
     for path in root.glob("*.parquet"):
@@ -181,11 +192,16 @@ def load(kind: str, root: Path = FACTORS_ROOT) -> pl.DataFrame:
     frames = []
     for name, entry in sorted(read_manifest(root)["tables"].items()):
         if entry["kind"] == kind:
-            frames.append(_read_table(root / name, entry))
+            frames.append(read_table(root / name, entry))
     return pl.concat(frames) if frames else pl.DataFrame(schema=dict(KINDS[kind][0]))
 
 
-def _read_table(path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
+def read_table(path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
+    """One table of a set, its columns and row count checked against its entry.
+
+    Raises:
+        GreenlangError: ``TABLE_UNREADABLE``, ``TABLE_SCHEMA``, ``TABLE_ROWS``.
+    """
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -214,7 +230,7 @@ def verify(root: Path = FACTORS_ROOT) -> dict[str, Any]:
     """
     manifest = read_manifest(root)
     for name, entry in sorted(manifest["tables"].items()):
-        found = table_sha256(_read_table(root / name, entry), key=KINDS[entry["kind"]][1])
+        found = table_sha256(read_table(root / name, entry), key=KINDS[entry["kind"]][1])
         if found != entry["content_sha256"]:
             raise GreenlangError(
                 "TABLE_ALTERED",
