@@ -24,8 +24,14 @@ _DESCRIPTIONS = {
     ),
     "factors/us_epa_egrid": (
         "US EPA eGRID subregion output rates, twelve data years from 2005 to 2022, as restated in the GHG "
-        "Protocol's cross-sector workbook.\n\nCO2 is in lb/MWh but CH4 and N2O in **lb/GWh**; the list of "
-        "subregions changes by year."
+        "Protocol's cross-sector workbook, and the fuel factors of the eGRID production model.\n\nCO2 is in "
+        "lb/MWh but CH4 and N2O in **lb/GWh**; the list of subregions changes by year. Fuel factors are in "
+        "short tons of CO2 and pounds of CH4 and N2O per mmBtu."
+    ),
+    "factors/us_epa_supply_chain": (
+        "US EPA supply chain factors by NAICS-6 commodity, v1.2 (US dollars of 2021, AR4) and v1.3 (US "
+        "dollars of 2022, AR5, gas by gas).\n\nkg per dollar at **purchaser price**, margins included: a "
+        "purchase is deflated to the price year first. Figures without margins are published values."
     ),
     "factors/uk_desnz": (
         "UK Government GHG conversion factors for company reporting (DESNZ), 2024 and 2025.\n\nThe columns "
@@ -59,7 +65,8 @@ _DESCRIPTIONS = {
 }
 _KINDS = {
     "factors/us_epa_hub": {"excel", "parquet"},
-    "factors/us_epa_egrid": {"excel", "parquet"},
+    "factors/us_epa_egrid": {"excel", "csv", "parquet"},
+    "factors/us_epa_supply_chain": {"csv", "parquet"},
     "factors/uk_desnz": {"excel", "parquet"},
     "factors/ipcc_gwp": {"csv", "parquet"},
     "factors/fuel_properties": {"parquet"},

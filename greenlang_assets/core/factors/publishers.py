@@ -75,9 +75,24 @@ PUBLISHERS = (
         _us_epa_egrid,
         {
             "us-epa-egrid-subregion-2005-2022": "ghg-protocol-cross-sector/"
-            "Emission_Factors_for_Cross_Sector_Tools_V2.0_0.xlsx"
+            "Emission_Factors_for_Cross_Sector_Tools_V2.0_0.xlsx",
+            "us-epa-egrid-fuel-factors-2021": "us-epa-egrid/co2_ch4_n2o_ef.csv",
+            "us-epa-egrid-heat-input-factors-2021": "us-epa-egrid/emission_factors_heatinput.csv",
+            "us-epa-egrid-physical-unit-factors-2021": "us-epa-egrid/emission_factors_physicalunits.csv",
         },
         "factors/us_epa_egrid",
+    ),
+    Publisher(
+        "us-epa-supply-chain",
+        _importer("us_epa_supply_chain"),
+        {
+            "us-epa-supply-chain-1.2": "us-epa-supply-chain/"
+            "SupplyChainGHGEmissionFactors_v1.2_NAICS_CO2e_USD2021.csv",
+            # The CO2e figures of v1.3 are taken from the file beside this one.
+            "us-epa-supply-chain-1.3": "us-epa-supply-chain/"
+            "SupplyChainGHGEmissionFactors_v1.3.0_NAICS_byGHG_USD2022.csv",
+        },
+        "factors/us_epa_supply_chain",
     ),
     Publisher(
         "uk-desnz",

@@ -2,7 +2,8 @@
 
 Belongs here: the sheet "Electricity US" (twelve stacked tables, one an eGRID year). The figures are EPA's
 and cited so; the document named is the one they were read in.
-Does not belong here: the workbook's other sheets.
+Does not belong here: the workbook's other sheets, eGRID's own csv tables (``us_epa_egrid_csv``, to which
+``read`` hands a csv file over).
 
 CO2 is printed in lb per MWh, CH4 and N2O in lb per GWh (other eGRID publications print all three per MWh);
 both headers are checked. Subregions stand by name: acronyms come from Table 6 of EPA's Hub.
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from greenlang_assets.core.factors.importers import us_epa_egrid_csv
 from greenlang_assets.core.factors.importers.base import (
     PROPERTY_SCHEMA,
     ImportResult,
@@ -46,17 +48,19 @@ _HEADER = (
 
 
 def read(path: Path, acronyms: Mapping[str, str]) -> ImportResult:
-    """Import every eGRID edition of the workbook.
+    """Import every eGRID edition of the workbook, or one of eGRID's csv tables.
 
     Args:
-        path: the workbook.
+        path: the workbook, or a file that ends in ``.csv``.
         acronyms: eGRID subregion names to acronyms (``us_epa_hub.subregion_acronyms``). A name that is
             not among them becomes a slug, which the row's note says.
 
     Raises:
         GreenlangError: ``LAYOUT_UNKNOWN``, ``CELL_NOT_A_NUMBER``, ``CELL_IS_AN_ERROR``, ``DUPLICATE_KEY``
-            and those of ``open_sheet``.
+            and those of ``open_sheet``; for a csv file those of ``us_epa_egrid_csv.read``.
     """
+    if path.suffix.lower() == ".csv":
+        return us_epa_egrid_csv.read(path)
     sheet = open_sheet(path, SHEET)
     source = Source(
         publisher="US EPA",
