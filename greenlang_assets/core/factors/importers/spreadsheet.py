@@ -22,6 +22,7 @@ from typing import Any
 import fastexcel
 
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.importers import compound_file
 
 #: The largest workbook read here unpacks to 4.3 MB; other publishers' reach tens of MB.
 MAX_UNPACKED_BYTES = 200_000_000
@@ -209,14 +210,18 @@ class Workbook:
 
 
 def open_workbook(path: Path) -> Workbook:
-    """Open an xlsx workbook.
+    """Open an xlsx workbook, or an xls one of the years before.
 
     Raises:
         GreenlangError: ``WORKBOOK_UNREADABLE`` (not a workbook, truncated), ``WORKBOOK_TOO_LARGE`` (unpacks
             to far more than any publisher's file).
     """
     data = read_bytes(path)
-    _refuse_bombs(path)
+    if data.startswith(compound_file.MAGIC):
+        # Nothing in such a file is packed; it is as large as it looks.
+        _refuse_torn(path, data)
+    else:
+        _refuse_bombs(path)
     try:
         return Workbook(path.name, fastexcel.read_excel(data))
     except fastexcel.FastExcelError as error:
@@ -224,7 +229,7 @@ def open_workbook(path: Path) -> Workbook:
 
 
 def open_sheet(path: Path, name: str) -> Sheet:
-    """Read one sheet of an xlsx workbook, every cell as text.
+    """Read one sheet of a workbook, every cell as text.
 
     Raises:
         GreenlangError: ``WORKBOOK_UNREADABLE``, ``WORKBOOK_TOO_LARGE``, ``SHEET_MISSING``.
@@ -237,9 +242,23 @@ def _not_read(error: fastexcel.FastExcelError, where: dict[str, Any]) -> Greenla
         "WORKBOOK_UNREADABLE",
         "the file could not be read as a workbook",
         found=str(error).splitlines()[0],
-        expected="a whole xlsx workbook",
+        expected="a whole workbook",
         where=where,
     )
+
+
+def _refuse_torn(path: Path, data: bytes) -> None:
+    """Refuse an xls workbook that is not whole."""
+    found = compound_file.defect(data)
+    if found is not None:
+        raise GreenlangError(
+            "WORKBOOK_UNREADABLE",
+            "the file is not a whole xls workbook",
+            found=f"{found} ({len(data)} bytes)",
+            expected="an xls workbook, complete to its last sector",
+            hint="fetch the file again from its publisher",
+            where={"file": path.name},
+        )
 
 
 def _refuse_bombs(path: Path) -> None:
