@@ -14,7 +14,7 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,8 @@ class Sheet:
     numbers: list[tuple[float | None, ...]]
     first_column: int
     errors: dict[tuple[int, str], str]
+    #: The columns that were read, counted from 0, where not all were.
+    picked: tuple[int, ...] | None = None
 
     @property
     def height(self) -> int:
@@ -103,7 +105,7 @@ class Sheet:
                 found=self.errors[row, column],
                 expected="a number, a text or nothing",
             )
-        at = column_index(column) - self.first_column
+        at = self._at(column)
         if not 1 <= row <= len(self.rows) or not 0 <= at < len(self.rows[row - 1]):
             return None
         return self.rows[row - 1][at]
@@ -130,13 +132,22 @@ class Sheet:
                 expected="digits with a decimal point",
                 hint="neither a decimal comma nor a note in the cell is guessed at" if cell else None,
             )
-        exact = self.numbers[row - 1][column_index(column) - self.first_column]
+        exact = self.numbers[row - 1][self._at(column)]
         return float(cell) if exact is None else exact
 
     def columns(self) -> list[str]:
         """Letters of the columns that hold anything."""
+        if self.picked is not None:
+            return [column_letter(index) for index in self.picked]
         width = max((len(row) for row in self.rows), default=0)
         return [column_letter(self.first_column + offset) for offset in range(width)]
+
+    def _at(self, column: str) -> int:
+        """Where a column stands in a row that was read; -1 where it was not."""
+        index = column_index(column)
+        if self.picked is None:
+            return index - self.first_column
+        return self.picked.index(index) if index in self.picked else -1
 
     def refuse(
         self, code: str, message: str, row: int, column: str | None = None, **rest: Any
@@ -176,8 +187,12 @@ class Workbook:
         """The sheets, in the order of their tabs."""
         return list(self.reader.sheet_names)
 
-    def sheet(self, name: str) -> Sheet:
+    def sheet(self, name: str, *, head: int | None = None, picked: Sequence[int] | None = None) -> Sheet:
         """Read one sheet, every cell as text.
+
+        Args:
+            head: only so many rows from the top.
+            picked: only these columns, counted from 0: a sheet of 20 million cells does not fit in memory.
 
         Raises:
             GreenlangError: ``SHEET_MISSING``, ``WORKBOOK_UNREADABLE``.
@@ -190,11 +205,14 @@ class Workbook:
                 expected=name,
                 where={"file": self.file},
             )
+        part: dict[str, Any] = {"header_row": None, "skip_rows": 0, "n_rows": head}
+        if picked is not None:
+            part["use_columns"] = list(picked)
         try:
-            sheet = self.reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+            sheet = self.reader.load_sheet(name, dtypes="string", **part)
             batch, problems = sheet.to_arrow_with_errors()
-            exact = self.reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="float").to_arrow()
-            columns = sheet.available_columns()
+            exact = self.reader.load_sheet(name, dtypes="float", **part).to_arrow()
+            columns = sheet.selected_columns
         except fastexcel.FastExcelError as error:
             raise _not_read(error, {"file": self.file, "sheet": name}) from error
         first = columns[0].absolute_index if columns else 0
@@ -205,12 +223,17 @@ class Workbook:
         errors = {}
         for problem in problems.errors if problems else ():
             row, offset = problem.position
-            errors[row + 1, column_letter(first + offset)] = problem.detail
-        return Sheet(self.file, name, rows, numbers, first, errors)
+            at = first + offset if picked is None else columns[offset].absolute_index
+            errors[row + 1, column_letter(at)] = problem.detail
+        read = None if picked is None else tuple(column.absolute_index for column in columns)
+        return Sheet(self.file, name, rows, numbers, first, errors, read)
 
 
-def open_workbook(path: Path) -> Workbook:
+def open_workbook(path: Path, max_unpacked: int = MAX_UNPACKED_BYTES) -> Workbook:
     """Open an xlsx workbook, or an xls one of the years before.
+
+    Args:
+        max_unpacked: bytes that the workbook may unpack to; more only for a publisher known to need it.
 
     Raises:
         GreenlangError: ``WORKBOOK_UNREADABLE`` (not a workbook, truncated), ``WORKBOOK_TOO_LARGE`` (unpacks
@@ -221,7 +244,7 @@ def open_workbook(path: Path) -> Workbook:
         # Nothing in such a file is packed; it is as large as it looks.
         _refuse_torn(path, data)
     else:
-        _refuse_bombs(path)
+        _refuse_bombs(path, max_unpacked)
     try:
         return Workbook(path.name, fastexcel.read_excel(data))
     except fastexcel.FastExcelError as error:
@@ -261,14 +284,14 @@ def _refuse_torn(path: Path, data: bytes) -> None:
         )
 
 
-def _refuse_bombs(path: Path) -> None:
+def _refuse_bombs(path: Path, max_unpacked: int) -> None:
     """Refuse what unpacks to too much, before anything unpacks it, and what is not whole."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             unpacked = sum(member.file_size for member in members)
             packed = max(1, sum(member.compress_size for member in members))
-            within = unpacked <= MAX_UNPACKED_BYTES and unpacked / packed <= MAX_PACKING_RATIO
+            within = unpacked <= max_unpacked and unpacked / packed <= MAX_PACKING_RATIO
             # Reads at most the sizes just summed; a member that states a false size fails its checksum.
             damaged = archive.testzip() if within else None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
@@ -278,7 +301,7 @@ def _refuse_bombs(path: Path) -> None:
             "WORKBOOK_TOO_LARGE",
             "the workbook unpacks to more than a publisher's workbook holds",
             found=f"{unpacked:,} bytes from {packed:,}",
-            expected=f"at most {MAX_UNPACKED_BYTES:,} bytes and {MAX_PACKING_RATIO} times its packed size",
+            expected=f"at most {max_unpacked:,} bytes and {MAX_PACKING_RATIO} times its packed size",
             where={"file": path.name},
         )
     if damaged is not None:
