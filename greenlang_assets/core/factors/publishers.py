@@ -104,6 +104,27 @@ PUBLISHERS = (
         },
         "factors/uk_desnz",
     ),
+    Publisher(
+        "eu-cbam",
+        _importer("eu_cbam"),
+        {
+            # Annex IV and the corrections are taken from beside the workbook.
+            "eu-cbam-default-values-2026": "eu-cbam-2026/DVs_as_adopted_v20260204.xlsx",
+            "eu-cbam-benchmarks-2026": "eu-cbam-2026/CBAM_Benchmarks_20260206.xlsx",
+        },
+        "factors/eu_cbam",
+    ),
+    Publisher(
+        "eu-cn",
+        _importer("eu_cn"),
+        {"eu-cn-2025": "eu-cn-codes/cnCodes_2025.json", "eu-cn-2026": "eu-cn-codes/cnCodes_2026.json"},
+    ),
+    Publisher(
+        "owid-grid",
+        _importer("owid_grid"),
+        {"owid-grid-2026": "owid-carbon-intensity/carbon-intensity-electricity.csv"},
+        "factors/owid_grid",
+    ),
     Publisher("ipcc-gwp", _importer("ipcc_gwp"), {"gwp": "ipcc-gwp/globalwarmingpotentials.csv"}),
 )
 
