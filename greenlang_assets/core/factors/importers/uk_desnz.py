@@ -1,52 +1,107 @@
-"""UK DESNZ greenhouse gas conversion factors for company reporting, flat files 2024 and 2025.
+"""UK greenhouse gas conversion factors for company reporting, flat files, in the four layouts since 2016.
 
-Belongs here: the sheet "Factors by Category" in the layout used since 2023.
-Does not belong here: earlier layouts (they are refused), the energy conversions for SECR (counted, skipped).
+Belongs here: the sheet "Factors by Category", from 2016 (BEIS) to today (DESNZ). Does not belong here: other
+sheets (users add their own to copies), and the condensed and full sets, which print the same figures.
 
-The columns "kg CO2e of CH4 per unit" and so on are CO2e of that gas, made with AR5 GWPs by the publisher:
-they go to ``co2e_of_…`` and never into a column of masses, where a GWP would be applied a second time.
+* The header's last cell names the edition; its other cells name the layout: 2016-17, 2018-21 (two columns
+  more, "UOM (simple)" and "Lookup", which the publisher marks "HIDE": helpers of its own look-ups, and not
+  always in agreement with "UOM"; not read), 2022, and since 2023 (an "ID" column).
+* Rows of one gas hold kg **CO2e** of that gas: they go to ``co2e_of_…`` and never into a column of masses,
+  where a GWP would be applied a second time. Since 2022 the labels say so ("kg CO2e of CH4"); before, they
+  say "kg CH4". There the figures themselves decide: a file is refused unless its gases add up to the total.
+* The GWP set is read from the file: it prints methane and nitrous oxide among the refrigerants, as 25 and 298
+  (AR4, IPCC 2007 Table 2.14; editions to 2022), 28 and 265 (AR5, IPCC 2013 Table 8.A.1; editions since 2023).
+* Energy conversions for SECR (kWh per km) are no emissions: they are published values.
+* Electricity abroad (losses in 2016, well-to-tank to 2021) has its country for a region; all else is GB.
+* "0" in an empty level is what the publisher's formula shows of an empty cell (managed cars, 2019 and 2021).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from greenlang_assets.core.factors.countries import by_name
 from greenlang_assets.core.factors.importers.base import (
     PROPERTY_SCHEMA,
+    VALUE_KEY,
+    VALUE_SCHEMA,
     ImportResult,
     Source,
     edition_version,
     factor_row,
     frame,
+    slug,
+    value_row,
 )
-from greenlang_assets.core.factors.importers.spreadsheet import Sheet, file_sha256, open_sheet
-from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA
+from greenlang_assets.core.factors.importers.spreadsheet import Sheet, Workbook, file_sha256, open_workbook
+from greenlang_assets.core.factors.model import CO2E_PARTS, FACTOR_KEY, FACTOR_SCHEMA, AppliedGwpSet
 from greenlang_assets.core.factors.taxonomy import harmonise
 
 PUBLISHER = "uk-desnz"
 DATASET = "conversion-factors"
 SHEET = "Factors by Category"
-EDITIONS = ("2024", "2025")
-GWP_SET = "AR5"
+FRONT_PAGE = "Front page"
 URL = "https://www.gov.uk/government/collections/government-conversion-factors-for-company-reporting"
 
 NO_VALUE = "no value published (rows)"
-ENERGY = "energy conversion for SECR, not an emission factor (rows)"
 BELOW_ONE = "value given as '< 1' (rows)"
 END_MARK = "end mark (rows)"
 BLANK = "blank rows"
+AVERAGE = "an average over a group of countries"
 
-_HEADER = ("ID", "Scope", "Level 1", "Level 2", "Level 3", "Level 4", "Column Text", "UOM", "GHG/Unit")
+_LEVELS = ("Level 1", "Level 2", "Level 3", "Level 4", "Column Text")
+_EDITION = "GHG Conversion Factor"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The columns before the figure, and what the column of gases may say."""
+
+    header: tuple[str, ...]
+    gas_column: str
+    parts: dict[str, str]
+    #: False where the labels read like masses: then the sums must show that they are not.
+    says_co2e: bool
+
+    def column(self, name: str) -> str:
+        """The letter of a column; the sheet begins in column A."""
+        return chr(ord("A") + self.header.index(name))
+
+    @property
+    def value_column(self) -> str:
+        """The letter of the column of figures: the one after the header's names."""
+        return chr(ord("A") + len(self.header))
+
+
+def _gases(of: str, after: str = "") -> dict[str, str]:
+    parts = {f"kg {of}{gas}{after}": f"co2e_of_{gas.lower()}" for gas in ("CO2", "CH4", "N2O")}
+    return {"kg CO2e": "co2e", **parts}
+
+
+_LAYOUTS = (
+    _Layout(("Scope", *_LEVELS, "UOM", "GHG"), "GHG", _gases(""), says_co2e=False),
+    _Layout(
+        ("Scope", *_LEVELS, "UOM (simple)", "UOM", "GHG", "Lookup"), "GHG", _gases(""), says_co2e=False
+    ),
+    _Layout(("Scope", *_LEVELS, "UOM", "GHG/Unit"), "GHG/Unit", _gases("CO2e of "), says_co2e=True),
+    _Layout(
+        ("ID", "Scope", *_LEVELS, "UOM", "GHG/Unit"),
+        "GHG/Unit",
+        _gases("CO2e of ", " per unit"),
+        says_co2e=True,
+    ),
+)
 _SCOPES = {"Scope 1": "1", "Scope 2": "2", "Scope 3": "3", "Outside of Scopes": "outside"}
 #: Units as printed: ours, and the calorific basis. Every "km" and "miles" of the file is a vehicle's.
 _UNITS: dict[str, tuple[str, str | None]] = {
     "tonnes": ("tonne", None),
     "kg": ("kg", None),
     "litres": ("L", None),
+    "Litres": ("L", None),
     "million litres": ("ML", None),
     "cubic metres": ("m3", None),
     "kWh": ("kWh", None),
@@ -60,13 +115,22 @@ _UNITS: dict[str, tuple[str, str | None]] = {
     "Room per night": ("room_night", None),
     "per FTE Working Hour": ("FTE*h", None),
 }
-_PARTS = {
-    "kg CO2e": "co2e",
-    "kg CO2e of CO2 per unit": "co2e_of_co2",
-    "kg CO2e of CH4 per unit": "co2e_of_ch4",
-    "kg CO2e of N2O per unit": "co2e_of_n2o",
+#: Label of an SECR row: what is measured, and in which energy.
+_ENERGY = {
+    "kWh (Net CV)": ("energy use, net calorific value", "kWh[net]"),
+    "kWh (net)": ("electricity use", "kWh"),
+    "kWh": ("electricity use", "kWh"),
+    # A slip of the key in one row of 2020 and 2021, among rows that say kWh.
+    "`": ("electricity use", "kWh"),
 }
-_ENERGY = ("kWh (Net CV)", "kWh (net)")
+#: kg CO2e of a kg of methane and of nitrous oxide, as the file prints them among the refrigerants.
+_GWP_SETS: dict[tuple[float, float], AppliedGwpSet] = {
+    (25.0, 298.0): "AR4",
+    (28.0, 265.0): "AR5",
+    (27.9, 273.0): "AR6",
+}
+#: Share of a file's factors whose gases may miss the total by more than the publisher's rounding.
+_MISSED_TOTALS = 0.02
 
 
 @dataclass
@@ -76,23 +140,34 @@ class _Group:
     path: str
     uom: str
     scope: str
-    values: dict[str, float]
-    rows: dict[str, int]
+    values: dict[str, float] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Rows:
+    """What the rows below the header hold."""
+
+    groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
+    energy: list[tuple[int, _Group, str, float]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 def read(path: Path) -> ImportResult:
-    """Import one flat file.
+    """Import one flat file. Factors are kg CO2e per unit, in total and by gas.
 
     Raises:
-        GreenlangError: ``LAYOUT_UNKNOWN``, ``EDITION_UNKNOWN``, ``UNIT_UNKNOWN``, ``SCOPE_UNKNOWN``,
-            ``GAS_UNKNOWN``, ``CELL_NOT_A_NUMBER``, ``CELL_IS_AN_ERROR``, ``DUPLICATE_KEY`` and those of
-            ``open_sheet``.
+        GreenlangError: ``LAYOUT_UNKNOWN``, ``UNIT_UNKNOWN``, ``SCOPE_UNKNOWN``, ``GAS_UNKNOWN``,
+            ``GAS_UNIT_UNKNOWN`` (labels of masses whose figures are no CO2e), ``GWP_SET_UNKNOWN``,
+            ``REGION_UNKNOWN``, ``CELL_NOT_A_NUMBER``, ``CELL_IS_AN_ERROR``, ``DUPLICATE_KEY`` and those of
+            ``open_workbook``.
     """
-    sheet = open_sheet(path, SHEET)
-    header, edition = _header(sheet)
-    version = _version(path)
+    book = open_workbook(path)
+    sheet = book.sheet(SHEET)
+    header, layout, edition = _header(sheet)
+    version, department = _front_page(book)
     source = Source(
-        publisher="UK DESNZ",
+        publisher=department,
         document="UK Government GHG Conversion Factors for Company Reporting "
         f"{edition}, flat file v{version}",
         licence="Open Government Licence v3.0",
@@ -100,22 +175,34 @@ def read(path: Path) -> ImportResult:
         sha256=file_sha256(path),
         url=URL,
     )
-    groups, skipped = _groups(sheet, header)
-    rows = [_factor(group, source, edition, version) for group in groups if group.values]
+    rows = _rows(sheet, header, layout)
+    if not layout.says_co2e:
+        _require_co2e(sheet, header, layout, list(rows.groups.values()))
+    common = {
+        "publisher": PUBLISHER,
+        "dataset": DATASET,
+        "edition": edition,
+        "year": int(edition),
+    }
+    gwp_set = _gwp_set(sheet, header, layout, list(rows.groups.values()))
+    shared = {**common, "version": _semantic_version(edition, version), "gwp_set": gwp_set}
+    factors = [_factor(sheet, group, source, shared) for group in rows.groups.values() if group.values]
+    values = [_energy_value(source, *row, common) for row in rows.energy]
     return ImportResult(
         publisher=PUBLISHER,
         datasets=(DATASET,),
         editions=(edition,),
         source=source,
-        factors=frame(rows, FACTOR_SCHEMA, FACTOR_KEY, source),
+        factors=frame(factors, FACTOR_SCHEMA, FACTOR_KEY, source),
         properties=frame([], PROPERTY_SCHEMA, ("property_id",), source),
         rows_read=sheet.height - header,
-        skipped=dict(sorted(skipped.items())),
+        skipped=dict(sorted(rows.skipped.items())),
+        others={"values": frame(values, VALUE_SCHEMA, VALUE_KEY, source)} if values else {},
     )
 
 
-def _header(sheet: Sheet) -> tuple[int, str]:
-    """The header's row and the edition that its last column names."""
+def _header(sheet: Sheet) -> tuple[int, _Layout, str]:
+    """The header's row, the layout that it names, and the edition in its last column."""
     for row in range(1, min(sheet.height, 40) + 1):
         cells = [sheet.text(row, column) for column in sheet.columns()]
         if "Scope" in cells and "UOM" in cells:
@@ -126,86 +213,101 @@ def _header(sheet: Sheet) -> tuple[int, str]:
             "no header row with Scope and UOM in the first 40 rows",
             1,
             found=sheet.text(1, "A"),
-            expected=" | ".join(_HEADER),
+            expected=" | ".join(_LAYOUTS[-1].header),
         )
-    edition = re.fullmatch(r"GHG Conversion Factor (\d{4})", cells[-1] or "")
-    if tuple(cells[:-1]) != _HEADER or edition is None or sheet.columns()[0] != "A":
+    edition = re.fullmatch(rf"{_EDITION} (\d{{4}})", cells[-1] or "")
+    layout = next((known for known in _LAYOUTS if known.header == tuple(cells[:-1])), None)
+    if layout is None or edition is None or sheet.columns()[0] != "A":
         raise sheet.refuse(
             "LAYOUT_UNKNOWN",
             "the flat file has columns that this importer does not know",
             row,
             found=" | ".join(cell or "(empty)" for cell in cells),
-            expected=" | ".join((*_HEADER, "GHG Conversion Factor <year>")),
-            hint="files before 2023 have other columns and are not read by this importer",
+            expected=" or ".join(" | ".join((*known.header, f"{_EDITION} <year>")) for known in _LAYOUTS),
         )
-    if edition[1] not in EDITIONS:
-        raise sheet.refuse(
-            "EDITION_UNKNOWN",
-            "this edition has not been checked against its layout and GWP set",
-            row,
-            sheet.columns()[-1],
-            found=edition[1],
-            expected=", ".join(EDITIONS),
-        )
-    return row, edition[1]
+    return row, layout, edition[1]
 
 
-def _version(path: Path) -> str:
-    """The publisher's version of the file, e.g. ``1.1``, as the front page prints it."""
-    front = open_sheet(path, "Front page")
+def _front_page(book: Workbook) -> tuple[str, str]:
+    """The publisher's version of the file, e.g. ``1.1``, and the department, as the front page prints them."""
+    front = book.sheet(FRONT_PAGE)
+    version, department = None, "UK DESNZ"
     for row in range(1, min(front.height, 40) + 1):
-        for label, value in zip(front.columns(), front.columns()[1:], strict=False):
-            text = front.text(row, value)
-            if front.text(row, label) == "Version:" and text and re.fullmatch(r"1(\.\d+)?", text):
-                return text if "." in text else f"{text}.0"
-    raise front.refuse(
-        "LAYOUT_UNKNOWN",
-        "the front page does not name its version",
-        1,
-        found="no cell beside 'Version:' of the form 1.x",
-        expected="Version: 1 or 1.x",
-    )
+        for label, value in zip(front.columns(), [*front.columns()[1:], None], strict=True):
+            text = front.text(row, value) if value else None
+            said = front.text(row, label) or ""
+            if version is None and said == "Version:" and re.fullmatch(r"\d{1,2}(\.\d{1,2})?", text or ""):
+                version = text
+            named = re.search(r"Department for .*\(([A-Z]{3,})\b", said)
+            if named:
+                department = f"UK {named[1]}"
+    if version is None:
+        raise front.refuse(
+            "LAYOUT_UNKNOWN",
+            "the front page does not name its version",
+            1,
+            found="no cell beside 'Version:' of the form 1 or 1.x",
+            expected="Version: 1 or 1.x",
+        )
+    return (version if "." in version else f"{version}.0"), department
 
 
-def _groups(sheet: Sheet, header: int) -> tuple[list[_Group], Counter[str]]:
-    skipped: Counter[str] = Counter()
-    groups: dict[tuple[str, str, str], _Group] = {}
+def _semantic_version(edition: str, version: str) -> str:
+    """The publisher corrects an edition as 1.1, 1.2 … or as 2, 3 …; both count upwards in the patch.
+
+    1.1 is patch 1, and 3 is patch 200, so that an edition which uses both ways keeps its order.
+    """
+    major, minor = map(int, version.split("."))
+    return edition_version(edition, 100 * (major - 1) + minor)
+
+
+def _rows(sheet: Sheet, header: int, layout: _Layout) -> _Rows:
+    found = _Rows()
+    columns = {name: layout.column(name) for name in ("Scope", *_LEVELS, "UOM", layout.gas_column)}
     for row in range(header + 1, sheet.height + 1):
-        cells = {name: sheet.text(row, column) for name, column in zip(_HEADER, "ABCDEFGHI", strict=True)}
-        if not any(cells.values()) and sheet.text(row, "J") is None:
-            skipped[BLANK] += 1
-            continue
-        if cells["Scope"] == "END":
-            skipped[END_MARK] += 1
-            continue
-        scope, uom, gas = cells["Scope"], cells["UOM"], cells["GHG/Unit"]
-        if gas in _ENERGY:
-            skipped[ENERGY] += 1
-            continue
-        _known(sheet, row, "B", "SCOPE_UNKNOWN", "scope", scope, _SCOPES)
-        _known(sheet, row, "H", "UNIT_UNKNOWN", "unit of measure", uom, _UNITS)
-        _known(sheet, row, "I", "GAS_UNKNOWN", "gas", gas, _PARTS)
-        levels = [cells[name] for name in _HEADER[2:7]]
-        path = " > ".join(level for level in levels if level)
-        group = groups.setdefault((path, str(uom), str(scope)), _Group(path, str(uom), str(scope), {}, {}))
-        part = _PARTS[str(gas)]
+        cells = {name: sheet.text(row, column) for name, column in columns.items()}
+        if not any(sheet.text(row, column) for column in sheet.columns()):
+            found.skipped[BLANK] += 1
+        elif "END" in (cells["Scope"], cells["Level 1"]):
+            found.skipped[END_MARK] += 1
+        else:
+            _read_row(sheet, row, layout, cells, found)
+    return found
+
+
+def _read_row(sheet: Sheet, row: int, layout: _Layout, cells: dict[str, str | None], found: _Rows) -> None:
+    scope, uom, gas = cells["Scope"], cells["UOM"], cells[layout.gas_column]
+    energy = "kWh" in (cells["Level 1"] or "")
+    value = sheet.text(row, layout.value_column)
+    _known(sheet, row, layout.column("Scope"), "SCOPE_UNKNOWN", "scope", scope, _SCOPES)
+    _known(sheet, row, layout.column("UOM"), "UNIT_UNKNOWN", "unit of measure", uom, _UNITS)
+    levels = [cells[name] for name in _LEVELS]
+    group = _Group(" > ".join(level for level in levels if level and level != "0"), str(uom), str(scope))
+    # Rows without a figure may be without a label too (motorbikes, 2022).
+    if not (energy and gas is None and value is None):
+        known = _ENERGY if energy else layout.parts
+        _known(sheet, row, layout.column(layout.gas_column), "GAS_UNKNOWN", "gas", gas, known)
+    part = "" if energy else layout.parts[str(gas)]
+    if not energy:
+        group = found.groups.setdefault((group.path, group.uom, group.scope), group)
         if part in group.rows:
             raise sheet.refuse(
                 "DUPLICATE_KEY",
                 "path, unit, scope and gas stand twice",
                 row,
-                found=f"{path}; {uom}; {scope}; {gas}",
+                found=f"{group.path}; {uom}; {scope}; {gas}",
                 expected=f"only row {group.rows[part]}",
             )
         group.rows[part] = row
-        value = sheet.text(row, "J")
-        if value is None:
-            skipped[NO_VALUE] += 1
-        elif value == "< 1":
-            skipped[BELOW_ONE] += 1
-        else:
-            group.values[part] = sheet.number(row, "J", "the conversion factor")
-    return list(groups.values()), skipped
+    if value is None:
+        found.skipped[NO_VALUE] += 1
+    elif value == "< 1":
+        found.skipped[BELOW_ONE] += 1
+    elif energy:
+        number = sheet.number(row, layout.value_column, "the energy conversion")
+        found.energy.append((row, group, str(gas), number))
+    else:
+        group.values[part] = sheet.number(row, layout.value_column, "the conversion factor")
 
 
 def _known(
@@ -222,29 +324,106 @@ def _known(
         )
 
 
-def _factor(group: _Group, source: Source, edition: str, version: str) -> dict[str, Any]:
+def _require_co2e(sheet: Sheet, header: int, layout: _Layout, groups: list[_Group]) -> None:
+    """Refuse labels such as "kg CH4" unless the figures under them are CO2e: the gases give the total."""
+    by_gas = [group for group in groups if {"co2e_of_ch4", "co2e_of_n2o"} & group.values.keys()]
+    whole = [group for group in by_gas if len(group.values) == len(layout.parts)]
+    missed = [group for group in whole if not _adds_up(group.values)]
+    if by_gas and (not whole or len(missed) > _MISSED_TOTALS * len(whole)):
+        example = (missed or by_gas)[0]
+        raise sheet.refuse(
+            "GAS_UNIT_UNKNOWN",
+            "the labels read like masses of gases, and the figures are not seen to be CO2e of them",
+            max(example.rows.values()) if example.rows else header,
+            layout.value_column,
+            found=f"{len(missed)} of {len(whole)} factors whose gases do not add up to kg CO2e",
+            expected="CO2, CH4 and N2O that add up to kg CO2e, as in every edition so far",
+        )
+
+
+def _adds_up(values: dict[str, float]) -> bool:
+    """Up to the rounding of four figures to five decimals, or to five digits."""
+    gases = sum(value for part, value in values.items() if part != "co2e")
+    return abs(values["co2e"] - gases) <= 0.00003 + 0.0001 * values["co2e"]
+
+
+def _gwp_set(sheet: Sheet, header: int, layout: _Layout, groups: list[_Group]) -> AppliedGwpSet:
+    """The set whose GWPs the file prints for methane and nitrous oxide."""
+    printed: dict[str, set[float]] = {"Methane": set(), "Nitrous oxide": set()}
+    for group in groups:
+        levels = group.path.split(" > ")
+        if levels[0].startswith("Refrigerant") and group.uom == "kg" and "co2e" in group.values:
+            printed.get(levels[2] if len(levels) > 2 else "", set()).add(group.values["co2e"])
+    for (methane, nitrous_oxide), gwp_set in _GWP_SETS.items():
+        if printed == {"Methane": {methane}, "Nitrous oxide": {nitrous_oxide}}:
+            return gwp_set
+    raise sheet.refuse(
+        "GWP_SET_UNKNOWN",
+        "the file's methane and nitrous oxide do not name the GWP set behind its figures",
+        header,
+        layout.value_column,
+        found="; ".join(f"{gas} {sorted(figures) or 'not printed'}" for gas, figures in printed.items()),
+        expected="; ".join(f"{pair[0]:g} and {pair[1]:g} ({name})" for pair, name in _GWP_SETS.items()),
+    )
+
+
+def _region(sheet: Sheet, group: _Group) -> str:
+    """GB, but for electricity abroad: the country, or the group of countries as the publisher draws it."""
+    levels = group.path.split(" > ")
+    if len(levels) < 3 or "overseas electricity" not in levels[1]:
+        return "GB"
+    name = levels[2].removeprefix("Electricity: ")
+    if name.endswith(" (average)"):
+        return f"GROUP-{slug(name.removesuffix(' (average)')).upper()}"
+    country = by_name(name)
+    if country is None:
+        raise sheet.refuse(
+            "REGION_UNKNOWN",
+            "the electricity of a country that is in no list of ours",
+            min(group.rows.values()),
+            found=levels[2],
+            expected="a country by a name of data/factors/countries.csv, or '<group> (average)'",
+        )
+    return country
+
+
+def _factor(sheet: Sheet, group: _Group, source: Source, shared: dict[str, Any]) -> dict[str, Any]:
     unit, basis = _UNITS[group.uom]
     scope = _SCOPES[group.scope]
-    # Version 1.0 is the edition; each 1.x corrects it.
-    patch = int(version.split(".")[1])
+    region = _region(sheet, group)
     return factor_row(
         source,
         table=SHEET,
-        row=group.rows[next(part for part in _PARTS.values() if part in group.values)],
+        row=group.rows[next(part for part in CO2E_PARTS if part in group.values)],
         # The same path and unit may stand under several scopes.
         suffix=f"scope-{scope}",
-        publisher=PUBLISHER,
-        dataset=DATASET,
-        edition=edition,
-        version=edition_version(edition, patch),
         activity_path=group.path,
         activity=harmonise(PUBLISHER, group.path),
         scope=scope,
-        region="GB",
-        year=int(edition),
+        region=region,
         activity_unit=unit,
         calorific_basis=basis,
-        gwp_set=GWP_SET,
         co2e_unit=f"kg/{unit.replace('*', '/')}",
+        not_counted=AVERAGE if region.startswith("GROUP-") else None,
+        **shared,
         **group.values,
+    )
+
+
+def _energy_value(
+    source: Source, row: int, group: _Group, gas: str, number: float, common: dict[str, Any]
+) -> dict[str, Any]:
+    measure, energy = _ENERGY[gas]
+    unit = _UNITS[group.uom][0]
+    return value_row(
+        source,
+        table=SHEET,
+        row=row,
+        measure=measure,
+        value=number,
+        unit=f"{energy}/{unit}",
+        suffix=f"{slug(unit)}/scope-{_SCOPES[group.scope]}",
+        activity_path=group.path,
+        region="GB",
+        **common,
     )
