@@ -1,27 +1,33 @@
 """The catalogue: every factor that ships, found by identity, by question or by reference.
 
 Belongs here: exact look-up, the opt-in fallback ladder, and errors that name what is near.
-Does not belong here: ranking free text (``search``), the grammar of references (``references``).
+Does not belong here: the structures behind a look-up (``index``), counting (``stats``), ranking free text
+(``search``), the grammar of references (``references``).
 
 Exact by default. A fallback is asked for, goes one rung at a time, and the match says which rung it took.
+Rows that their publisher has withdrawn (``not_counted`` begins with ``archived``) answer no question about
+an activity: they are found by their id or by a reference, for results that were calculated with them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
+from pydantic import BaseModel
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import references, tables
+from greenlang_assets.core.factors.index import FactorIndex
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA, Citation, EmissionFactor, FuelProperty
 from greenlang_assets.core.factors.references import Resolved, publisher_id
+from greenlang_assets.core.factors.regions import Rung, ladder
 from greenlang_assets.core.factors.search import SearchHit, SearchIndex
+from greenlang_assets.core.factors.stats import count
 
 #: Columns in which rows that answer the same question can differ.
 _DISTINGUISHING = (
@@ -34,29 +40,57 @@ _DISTINGUISHING = (
     "scope",
     "activity_path",
 )
+_CITE = "cite_"
+_PLAIN = tuple(name for name in FACTOR_SCHEMA if not name.startswith(_CITE))
+_CITED = tuple(name.removeprefix(_CITE) for name in FACTOR_SCHEMA if name.startswith(_CITE))
+_Record = TypeVar("_Record", bound=BaseModel)
+_FIELDS: dict[type[BaseModel], set[str]] = {
+    EmissionFactor: set(EmissionFactor.model_fields),
+    Citation: set(Citation.model_fields),
+}
+#: So many records are kept once they were made: making one costs more than finding it. About 40 MB.
+_KEPT_RECORDS = 8192
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """A factor and how far it is from what was asked.
 
-    ``matched_level`` is ``exact`` or the rung of the ladder that the region fell to (``country``,
-    ``world``). ``year_distance`` is the year asked for less the factor's year: 2 is a factor two years old.
+    ``matched_level`` is ``exact`` or the rung of the ladder that the region fell to (``country``, ``region
+    group``, ``world``). ``year_distance`` is the year asked for less the factor's year: 2 is a factor two
+    years old. The record is read from the table when ``factor`` is first asked for.
     """
 
-    factor: EmissionFactor
+    row: int
     matched_level: str
     year_distance: int
+    record: Callable[[int], EmissionFactor] = field(repr=False, compare=False)
+
+    @property
+    def factor(self) -> EmissionFactor:
+        """The factor with all its figures and its citation."""
+        return self.record(self.row)
 
 
 def _citation(row: Mapping[str, Any]) -> Citation:
-    return Citation(**{name.removeprefix("cite_"): row[name] for name in row if name.startswith("cite_")})
+    return Citation(**{name.removeprefix(_CITE): row[name] for name in row if name.startswith(_CITE)})
 
 
 def to_factor(row: Mapping[str, Any]) -> EmissionFactor:
     """A row of ``FACTOR_SCHEMA`` as a record."""
-    plain = {name: value for name, value in row.items() if not name.startswith("cite_")}
+    plain = {name: value for name, value in row.items() if not name.startswith(_CITE)}
     return EmissionFactor(**plain, citation=_citation(row))
+
+
+def _trusted(model: type[_Record], values: dict[str, Any]) -> _Record:
+    """A record without the validation that its table has been through (``contracts``), which would cost
+    more than the whole look-up. ``model_construct`` does the same, six times as slowly."""
+    record = model.__new__(model)
+    object.__setattr__(record, "__dict__", values)
+    object.__setattr__(record, "__pydantic_fields_set__", _FIELDS[model])
+    object.__setattr__(record, "__pydantic_extra__", None)
+    object.__setattr__(record, "__pydantic_private__", None)
+    return record
 
 
 class Catalogue:
@@ -66,19 +100,31 @@ class Catalogue:
         frame: rows of ``FACTOR_SCHEMA``.
         properties: rows of ``importers.base.PROPERTY_SCHEMA``.
         gwp: rows of ``importers.base.GWP_SCHEMA``, for ``ef://ipcc/gwp/…``.
+        values: gives the rows of ``importers.base.VALUE_SCHEMA``; called by those who count or compare
+            them, for there are more of them than factors.
     """
 
     def __init__(
-        self, frame: pl.DataFrame, properties: pl.DataFrame, gwp: pl.DataFrame | None = None
+        self,
+        frame: pl.DataFrame,
+        properties: pl.DataFrame,
+        gwp: pl.DataFrame | None = None,
+        values: Callable[[], pl.DataFrame] | None = None,
     ) -> None:
-        self.frame = frame
+        # One piece a column: a row of many pieces takes longer to find than to read.
+        self.frame = frame.select(*FACTOR_SCHEMA).rechunk()
         self.properties = properties
         self.gwp = gwp
+        self._load_values = values
+        #: Former versions of editions, for references that insist on one (``editions.catalogue`` sets it).
+        self.former: references.Former | None = None
+        self._record = lru_cache(maxsize=_KEPT_RECORDS)(self._make_record)
 
     @classmethod
     def shipped(cls, root: Path = tables.FACTORS_ROOT) -> Catalogue:
         """The catalogue that ships with the platform; row counts are checked against the manifest."""
-        return cls(*(tables.load(kind, root) for kind in ("factors", "properties", "gwp")))
+        factors, properties, gwp = (tables.load(kind, root) for kind in ("factors", "properties", "gwp"))
+        return cls(factors, properties, gwp, lambda: tables.load("values", root))
 
     @classmethod
     def from_frames(
@@ -90,23 +136,34 @@ class Catalogue:
     # --- indexes
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {factor_id: row for row, factor_id in enumerate(self.frame["factor_id"])}
+    def index(self) -> FactorIndex:
+        """The rows by id and by question."""
+        return FactorIndex(self.frame)
 
     @cached_property
-    def _columns(self) -> dict[str, list[Any]]:
-        return {name: self.frame[name].to_list() for name in ("region", *_DISTINGUISHING)}
-
-    @cached_property
-    def _by_activity(self) -> dict[str, list[int]]:
-        index: dict[str, list[int]] = defaultdict(list)
-        for row, activity in enumerate(self.frame["activity"]):
-            index[activity].append(row)
-        return dict(index)
+    def values(self) -> pl.DataFrame | None:
+        """Published figures that are no factors of their own; None where the catalogue has no such table."""
+        return None if self._load_values is None else self._load_values()
 
     @cached_property
     def _search(self) -> SearchIndex:
         return SearchIndex(self.frame)
+
+    def prepare(self) -> Catalogue:
+        """Build every index now, so that no first question waits for one; returns the catalogue itself."""
+        index = self.index
+        assert index.rows.keys() is not None
+        for column in _DISTINGUISHING:
+            if column != "year":
+                assert index.column(column).numbers is not None
+        assert self._search is not None
+        return self
+
+    def _make_record(self, row: int) -> EmissionFactor:
+        cells = self.frame.row(row)
+        values = dict(zip(_PLAIN, cells, strict=False))
+        values["citation"] = _trusted(Citation, dict(zip(_CITED, cells[len(_PLAIN) :], strict=True)))
+        return _trusted(EmissionFactor, values)
 
     # --- questions
 
@@ -116,15 +173,15 @@ class Catalogue:
         Raises:
             GreenlangError: ``FACTOR_NOT_FOUND`` with the nearest ids.
         """
-        row = self._rows.get(factor_id.lower())
+        row = self.index.rows.get(factor_id.lower())
         if row is None:
             raise GreenlangError(
                 "FACTOR_NOT_FOUND",
                 "the catalogue has no factor of that id",
                 found=factor_id,
-                expected="one of the nearest: " + ", ".join(_near(factor_id.lower(), self._rows)),
+                expected="one of the nearest: " + ", ".join(_near(factor_id.lower(), self.index.rows)),
             )
-        return to_factor(self.frame.row(row, named=True))
+        return self._record(row)
 
     def lookup(
         self,
@@ -145,7 +202,7 @@ class Catalogue:
 
         Args:
             activity: harmonised activity, e.g. ``natural-gas``.
-            region: ``US``, ``GB``, ``US-EGRID-RFCW`` …
+            region: ``US``, ``GB``, ``US-EGRID-RFCW``, ``GROUP-…`` for an aggregate as published …
             year: year of the activity. A named ``edition`` is a choice of its own: the year then selects
                 nothing (unless the edition holds several) and ``year_distance`` states how far off it is.
             publisher: id or alias, e.g. ``us-epa``, ``EPA``.
@@ -155,89 +212,120 @@ class Catalogue:
             calorific_basis: ``gross`` or ``net``.
             scope: ``1``, ``2``, ``3`` or ``outside``.
             activity_path: the publisher's own path, where an activity has several.
-            fallback: walk the ladder: region, its country, the world; within a region the year, else the
-                last year before it.
+            fallback: walk the ladder: region, its country, a group that a publisher counts it to, the
+                world; within a region the year, else the last year before it.
 
         Raises:
             GreenlangError: ``FACTOR_NOT_FOUND`` naming what is near, ``FACTOR_AMBIGUOUS`` naming the
                 columns in which the rows differ.
         """
-        rows = self._by_activity.get(activity)
-        if rows is None:
-            raise GreenlangError(
-                "FACTOR_NOT_FOUND",
-                "no factor is known for this activity",
-                found=activity,
-                expected="one of the nearest: " + ", ".join(_near(activity, self._by_activity)),
-                hint="search the catalogue in your own words",
-            )
         if activity_unit is not None and activity_unit.endswith(("[gross]", "[net]")):
             activity_unit, calorific_basis = activity_unit[:-1].split("[")
-        pins = {
-            "publisher": publisher_id(publisher) if publisher is not None else None,
-            "dataset": dataset,
-            "edition": edition,
-            "activity_unit": activity_unit,
-            "calorific_basis": calorific_basis,
-            "scope": scope,
-            "activity_path": activity_path,
-        }
-        for column, wanted in pins.items():
-            if wanted is not None:
-                rows = self._pin(rows, column, wanted, activity)
-        rows, level = self._at_region(rows, activity, region, fallback)
+        pins: dict[str, str] = {}
+        if publisher is not None:
+            pins["publisher"] = publisher
+        if dataset is not None:
+            pins["dataset"] = dataset
+        if edition is not None:
+            pins["edition"] = edition
+        if activity_unit is not None:
+            pins["activity_unit"] = activity_unit
+        if calorific_basis is not None:
+            pins["calorific_basis"] = calorific_basis
+        if scope is not None:
+            pins["scope"] = scope
+        if activity_path is not None:
+            pins["activity_path"] = activity_path
+        rungs = ladder(region) if fallback else (Rung("exact", region),)
+        found = self._candidates(activity, rungs, pins)
+        if found is None:
+            raise self._no_candidate(activity, region, pins, fallback)
+        rows, level = found
         rows = self._at_year(rows, activity, region, year, free=edition is not None, fallback=fallback)
         if len(rows) > 1:
             raise self._ambiguous(rows, activity)
-        factor = to_factor(self.frame.row(rows[0], named=True))
-        return Match(factor, level, year - factor.year)
+        row = rows[0]
+        return Match(row, level, year - self.index.years[row], self._record)
 
-    def _pin(self, rows: list[int], column: str, wanted: str, activity: str) -> list[int]:
-        cells = self._columns[column]
-        kept = [row for row in rows if cells[row] == wanted]
-        if not kept and column == "activity_unit":
+    def _candidates(
+        self, activity: str, rungs: Iterable[Rung], pins: dict[str, str]
+    ) -> tuple[list[int], str] | None:
+        """The rows of the first rung that has any with everything that was pinned, and the rung's name."""
+        places = self.index.places.get(activity)
+        if places is None:
+            return None
+        codes = [self._pinned(column, wanted) for column, wanted in pins.items()]
+        for rung in rungs:
+            rows = places.get(rung.place)
+            if rows is None:
+                continue
+            for numbers, code in codes:
+                rows = [row for row in rows if numbers[row] == code]
+            if rung.publisher is not None:
+                numbers, code = self._pinned("publisher", rung.publisher)
+                rows = [row for row in rows if numbers[row] == code]
+            if rows:
+                return rows, rung.level
+        return None
+
+    def _pinned(self, column: str, wanted: str) -> tuple[list[int], int | None]:
+        """The column's codes and that of the wanted text; None, which no row has, for an unknown text."""
+        coded = self.index.column(column)
+        code = coded.code.get(wanted)
+        if code is None and column == "publisher":
+            code = coded.code.get(publisher_id(wanted))
+        if code is None and column == "activity_unit":
             # People's spellings cost the unit library; the canonical one does not.
-            from greenlang_assets.core.units import normalise_unit
+            code = coded.code.get(_canonical_unit(wanted))
+        return coded.numbers, code
 
-            canonical = normalise_unit(wanted)
-            kept = [row for row in rows if cells[row] == canonical]
-        if not kept:
-            known = {str(cells[row]) for row in rows if cells[row] is not None}
-            raise GreenlangError(
+    def _no_candidate(
+        self, activity: str, region: str, pins: dict[str, str], fallback: bool
+    ) -> GreenlangError:
+        """What of a question nothing answers: the activity, the first pin that leaves no row, the region."""
+        places = self.index.places.get(activity)
+        if places is None:
+            return GreenlangError(
                 "FACTOR_NOT_FOUND",
-                f"{activity} has no factor with this {column}",
-                found=wanted,
-                expected=", ".join(sorted(known)) or f"no {column}",
+                "no factor is known for this activity",
+                found=activity,
+                expected="one of the nearest: " + ", ".join(_near(activity, self.index.places)),
+                hint="search the catalogue in your own words",
             )
-        return kept
-
-    def _at_region(
-        self, rows: list[int], activity: str, region: str, fallback: bool
-    ) -> tuple[list[int], str]:
-        cells = self._columns["region"]
-        for level, place in region_ladder(region) if fallback else [("exact", region)]:
-            kept = [row for row in rows if cells[row] == place]
-            if kept:
-                return kept, level
-        known = sorted({cells[row] for row in rows})
-        raise GreenlangError(
+        rows = sorted(row for at in places.values() for row in at)
+        for column, wanted in pins.items():
+            numbers, code = self._pinned(column, wanted)
+            kept = [row for row in rows if numbers[row] == code]
+            if not kept:
+                known = {self.index.cell(column, row) for row in rows} - {None}
+                return GreenlangError(
+                    "FACTOR_NOT_FOUND",
+                    f"{activity} has no factor with this {column}",
+                    found=wanted,
+                    expected=_some(sorted(known), wanted) or f"no {column}",
+                )
+            rows = kept
+        regions = sorted({self.index.cell("region", row) for row in rows})
+        return GreenlangError(
             "FACTOR_NOT_FOUND",
             f"{activity} has no factor for this region" + (" or any it falls back to" if fallback else ""),
             found=region,
-            expected="one of " + ", ".join(_near(region, known)),
+            expected="one of " + ", ".join(_near(region, regions)),
             hint=None if fallback else "a fallback to the country or the world must be asked for",
         )
 
     def _at_year(
         self, rows: list[int], activity: str, region: str, year: int, *, free: bool, fallback: bool
     ) -> list[int]:
-        cells = self._columns["year"]
+        cells = self.index.years
+        exact = [row for row in rows if cells[row] == year]
+        if exact:
+            return exact
         years = sorted({cells[row] for row in rows})
         if free and len(years) == 1:
             return rows
         earlier = [known for known in years if known <= year]
-        chosen = year if year in years else earlier[-1] if fallback and earlier else None
-        if chosen is None:
+        if not (fallback and earlier):
             raise GreenlangError(
                 "FACTOR_NOT_FOUND",
                 f"{activity} in {region} has no factor for this year" + (" or before" if fallback else ""),
@@ -248,15 +336,15 @@ class Catalogue:
                 if fallback
                 else "the last year before must be asked for as a fallback, or an edition named",
             )
-        return [row for row in rows if cells[row] == chosen]
+        return [row for row in rows if cells[row] == earlier[-1]]
 
     def _ambiguous(self, rows: list[int], activity: str) -> GreenlangError:
-        choices = {name: {self._columns[name][row] for row in rows} for name in _DISTINGUISHING}
+        choices = {name: {self.index.cell(name, row) for row in rows} for name in _DISTINGUISHING}
         differing = {name: sorted(map(str, cells)) for name, cells in choices.items() if len(cells) > 1}
         return GreenlangError(
             "FACTOR_AMBIGUOUS",
             f"{len(rows)} factors answer this question about {activity}",
-            found="; ".join(f"{name}: {', '.join(cells)}" for name, cells in differing.items()),
+            found="; ".join(f"{name}: {_some(cells)}" for name, cells in differing.items()),
             expected="one factor",
             hint=f"name {' or '.join(differing)}",
         )
@@ -301,55 +389,49 @@ class Catalogue:
                 hint="name the unit or the publisher",
             )
         row = latest.row(0, named=True)
-        plain = {name: value for name, value in row.items() if not name.startswith("cite_")}
+        plain = {name: value for name, value in row.items() if not name.startswith(_CITE)}
         return FuelProperty(**plain, citation=_citation(row))
 
     def resolve(self, reference: str) -> Resolved:
         """What an ``ef://`` reference names (see ``references.resolve``)."""
-        return references.resolve(reference, self.frame, self.gwp)
+        return references.resolve(reference, self.frame, self.gwp, self.former)
 
-    def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
-        """Factors for free text, best first (see ``search.SearchIndex``)."""
-        return self._search.search(text, limit=limit)
+    def search(
+        self,
+        text: str,
+        *,
+        limit: int = 20,
+        publisher: str | None = None,
+        region: str | None = None,
+        year: int | None = None,
+    ) -> list[SearchHit]:
+        """Factors for free text, best first (see ``search.SearchIndex``); the rest narrows exactly."""
+        known = None if publisher is None else publisher_id(publisher)
+        return self._search.search(text, limit=limit, publisher=known, region=region, year=year)
 
     def stats(self) -> dict[str, Any]:
-        """Counts of the catalogue.
-
-        ``total`` counts factors, one per identity with its gases as columns; ``published_values`` the
-        publishers' figures in them and in the fuel properties and GWP sets. The groups count factors.
-        """
-        figures = [name for name, dtype in FACTOR_SCHEMA.items() if dtype == pl.Float64()]
-        values = sum(self.frame[name].count() for name in figures) + self.properties.height
-        return {
-            "total": self.frame.height,
-            "published_values": values + (0 if self.gwp is None else self.gwp.height),
-            "fuel_properties": self.properties.height,
-            "gwp_values": 0 if self.gwp is None else self.gwp.height,
-            **{
-                f"by_{name}": {str(value): count for value, count in self._count(column)}
-                for name, column in (
-                    ("publisher", "publisher"),
-                    ("kind", "kind"),
-                    ("licence", "cite_licence"),
-                    ("dataset", "dataset"),
-                    ("edition", "edition"),
-                    ("year", "year"),
-                )
-            },
-        }
-
-    def _count(self, column: str) -> list[tuple[Any, int]]:
-        return list(self.frame.group_by(column).len().sort(column).iter_rows())
+        """Counts of the catalogue, and the rules by which it counts (see ``stats.count``)."""
+        return count(self.frame, properties=self.properties, gwp=self.gwp, values=self.values)
 
 
 def region_ladder(region: str) -> list[tuple[str, str]]:
-    """The rungs below a region: itself, its country, the world."""
-    rungs = [("exact", region)]
-    if "-" in region:
-        rungs.append(("country", region.split("-")[0]))
-    if region != "WORLD":
-        rungs.append(("world", "WORLD"))
-    return rungs
+    """The rungs below a region that hold for every publisher: itself, its country, the world."""
+    return [(rung.level, rung.place) for rung in ladder(region) if rung.publisher is None]
+
+
+@lru_cache(maxsize=1024)
+def _canonical_unit(text: str) -> str:
+    from greenlang_assets.core.units import normalise_unit
+
+    return normalise_unit(text)
+
+
+def _some(texts: list[str], wanted: str | None = None, limit: int = 12) -> str:
+    """Texts in a row; of very many the nearest to what was wanted, and how many more there are."""
+    if len(texts) <= limit:
+        return ", ".join(texts)
+    chosen = texts[:limit] if wanted is None else _near(wanted, texts, limit)
+    return ", ".join(chosen) + f" and {len(texts) - limit} more"
 
 
 def _near(text: str, known: Iterable[str], limit: int = 5) -> list[str]:

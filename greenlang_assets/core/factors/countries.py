@@ -33,3 +33,8 @@ def by_alpha3(code: str) -> str | None:
 def by_name(name: str) -> str | None:
     """The alpha-2 code behind a name that publishers use, or None; case does not matter, spelling does."""
     return _tables()[1].get(name.casefold())
+
+
+def names() -> dict[str, str]:
+    """Every known name, in lower case, with its alpha-2 code."""
+    return dict(_tables()[1])

@@ -1,45 +1,57 @@
 """Free text to factors, best first.
 
-Belongs here: the words of a factor, and how a hit is scored. Does not belong here: exact look-up.
+Belongs here: the index of words, and how a hit is scored. Does not belong here: exact look-up
+(``catalogue``), what words stand for (``search_words``).
 
 A word of the query that a factor has counts in full, a word that it has in another spelling (typing
-errors, parts of words) by its likeness; years and regions count most, because a factor of the wrong
-year or country is the costliest mistake.
+errors, beginnings of words) by its likeness; years and regions count most, because a factor of the wrong
+year or country is the costliest mistake. Of equal scores the later year comes first.
+
+Words are indexed once per *subject* (publisher, dataset, activity, path, unit), which many regions and
+years share; years, regions and editions are added to the score as whole columns. The index is made in
+memory from the very rows that it serves, in a fraction of a second when the first search asks for it: there
+is no copy on disk that could be out of step with the catalogue's content hash.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-_WORD = re.compile(r"[a-z0-9]+")
-#: Words that people use, and the words of the factors. The region words stand for a code.
-_SYNONYMS: dict[str, tuple[str, ...]] = {
-    "uk": ("gb",),
-    "britain": ("gb",),
-    "usa": ("us",),
-    "america": ("us",),
-    "gasoline": ("motor", "petrol"),
-    "petrol": ("motor", "gasoline"),
-    "defra": ("desnz",),
-    "beis": ("desnz",),
-    "gallons": ("gallon",),
-    "litre": ("l",),
-    "litres": ("l",),
-    "power": ("electricity",),
-}
-#: A factor whose harmonised activity the query names in full is what people look for.
+from greenlang_assets.core.factors.index import Coded, current
+from greenlang_assets.core.factors.search_words import SearchWords, shipped_words, words_expr, words_of
+
+#: What makes a subject, and how much a word in each of them says. The activity is the name that people look
+#: for; the path explains it.
+_SUBJECT = {"publisher": 0.8, "activity_unit": 0.8, "activity_path": 1.0, "dataset": 1.0, "activity": 2.0}
+_EDITION_WEIGHT = 0.8
+#: A factor whose harmonised activity the query names in full is what people look for; the longer name
+#: is the more exact one.
 _ACTIVITY_BONUS = 6.0
+_ACTIVITY_WORD = 0.5
 #: Well-to-tank factors share every word with the factor of the fuel itself: the query says which by "WTT".
 _WELL_TO_TANK = 0.6
 _YEAR_WEIGHT = 4.0
 _REGION_WEIGHT = 3.0
+#: A synonym says a little less than the word itself.
+_SYNONYM = 0.95
 _FUZZY_FLOOR = 80.0
+_FUZZY_LIKENESS = 0.7
+_BEGINNING_LIKENESS = 0.6
+_MOST_SPELLINGS = 40
+#: The longest sequence of words that may be one name.
+_LONGEST_NAME = 6
+#: A query has so many words at most; the rest is not read.
+_MOST_WORDS = 32
+
+_Numbers = npt.NDArray[np.int32]
+_Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,93 +69,278 @@ class SearchHit:
     activity_unit: str
 
 
+_SHOWN = [name for name in SearchHit.__dataclass_fields__ if name != "score"]
+
+
+@dataclass
+class _Query:
+    """A text understood: each word's known spellings with their likeness, and the facts it names."""
+
+    spellings: list[dict[str, float]] = field(default_factory=list)
+    years: set[int] = field(default_factory=set)
+    regions: set[str] = field(default_factory=set)
+    editions: set[str] = field(default_factory=set)
+    well_to_tank: bool = False
+
+
+class _Postings:
+    """Which subjects (or activities) have a word, and with which weight; the words in alphabetical order.
+
+    Args:
+        cells: columns ``word``, ``owner``, ``weight``; each word once an owner.
+    """
+
+    def __init__(self, cells: pl.DataFrame) -> None:
+        cells = cells.sort("word", "owner")
+        runs = cells["word"].rle().struct.unnest()
+        self.words: list[str] = runs["value"].to_list()
+        ends = np.concatenate([[0], np.cumsum(runs["len"].to_numpy())])
+        self._span = {
+            word: (int(ends[number]), int(ends[number + 1])) for number, word in enumerate(self.words)
+        }
+        self._owners = cells["owner"].to_numpy()
+        self._weights = cells["weight"].to_numpy()
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._span
+
+    def of(self, word: str) -> tuple[_Numbers, _Scores]:
+        """Owners of a known word and its weight in each."""
+        begin, end = self._span[word]
+        return self._owners[begin:end], self._weights[begin:end]
+
+
 class SearchIndex:
-    """Words of every factor, for ranked search.
+    """Words of every factor that its publisher has not withdrawn, for ranked search.
 
     Args:
         frame: rows of ``FACTOR_SCHEMA``.
+        words: what words of a query stand for; the shipped table by default.
     """
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        columns = [name for name in SearchHit.__dataclass_fields__ if name != "score"]
-        self._facts = list(frame.select(*columns, "dataset").iter_rows(named=True))
-        self._words: dict[str, dict[int, float]] = defaultdict(dict)
-        self._length = [0] * len(self._facts)
-        self._years: dict[int, set[int]] = defaultdict(set)
-        self._regions: dict[str, set[int]] = defaultdict(set)
-        self._activities: dict[frozenset[str], list[int]] = defaultdict(list)
-        self._well_to_tank: set[int] = set()
-        for row, fact in enumerate(self._facts):
-            # The activity is the name that people look for; the path explains it.
-            weights = dict.fromkeys(_words(fact["publisher"], fact["activity_unit"], fact["edition"]), 0.8)
-            weights |= dict.fromkeys(_words(fact["activity_path"], fact["dataset"]), 1.0)
-            weights |= dict.fromkeys(_words(fact["activity"]), 2.0)
-            for word, weight in weights.items():
-                self._words[word][row] = weight
-            self._length[row] = len(weights)
-            self._activities[frozenset(_words(fact["activity"]))].append(row)
-            if "wtt" in weights:
-                self._well_to_tank.add(row)
-            self._years[fact["year"]].add(row)
-            # "GB" and "RFCW" are names of regions, the words inside a slug are not.
-            code = fact["region"].removeprefix("US-EGRID-").lower()
-            if "-" not in code:
-                self._regions[code].add(row)
+    def __init__(self, frame: pl.DataFrame, words: SearchWords | None = None) -> None:
+        self._said = words or shipped_words()
+        rows = frame.select(*_SHOWN, "dataset").filter(current(frame))
+        self._facts = rows.select(_SHOWN)
+        self._years = rows["year"].to_numpy()
+        self._known_years = set(rows["year"].unique())
+        self._region, self._edition, self._publisher = (
+            Coded(rows[name]) for name in ("region", "edition", "publisher")
+        )
+        self._region_names = _region_names(self._region.names)
+        self._edition_words = [frozenset(words_of(name)) for name in self._edition.names]
+        order = np.empty(rows.height, dtype=np.int32)
+        order[rows["factor_id"].arg_sort().to_numpy()] = np.arange(rows.height, dtype=np.int32)
+        self._id_order = order
+        self._index_subjects(rows)
+        self._spellings = lru_cache(maxsize=4096)(self._find_spellings)
 
-    def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
-        """The best factors for a query such as ``uk grid electricity 2024``; equal scores go by id."""
-        scores: dict[int, float] = defaultdict(float)
+    def _index_subjects(self, rows: pl.DataFrame) -> None:
+        subjects = (
+            rows.lazy()
+            .select(*_SUBJECT, pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"))
+            .group_by(*_SUBJECT, maintain_order=True)
+            .agg("row")
+            .with_row_index("owner")
+            .collect()
+        )
+        placed = subjects.select("owner", "row").explode("row")
+        self._subject_of = np.empty(rows.height, dtype=np.int32)
+        self._subject_of[placed["row"].to_numpy()] = placed["owner"].to_numpy()
+        cells = pl.concat(
+            _words_in(subjects, name).with_columns(weight=pl.lit(weight)) for name, weight in _SUBJECT.items()
+        )
+        cells = cells.group_by("owner", "word").agg(pl.col("weight").max())
+        self._count = subjects.height
+        self._postings = _Postings(cells)
+        lengths = cells.group_by("owner").len().sort("owner")
+        self._brevity = np.ones(self._count)
+        self._brevity[lengths["owner"].to_numpy()] = 1 / (1 + 0.05 * lengths["len"].to_numpy())
+        self._well_to_tank = np.zeros(self._count, dtype=bool)
+        if "wtt" in self._postings:
+            self._well_to_tank[self._postings.of("wtt")[0]] = True
+        activity = Coded(subjects["activity"])
+        self._activity_of = activity.codes
+        named = pl.DataFrame({"activity": activity.names}, schema={"activity": pl.String}).with_row_index(
+            "owner"
+        )
+        words = _words_in(named, "activity").unique()
+        self._activities = _Postings(words.with_columns(weight=pl.lit(1.0)))
+        self._activity_length = np.full(len(activity.names), np.iinfo(np.int32).max)
+        lengths = words.group_by("owner").len()
+        self._activity_length[lengths["owner"].to_numpy()] = lengths["len"].to_numpy()
+
+    # --- questions
+
+    def search(
+        self,
+        text: str,
+        *,
+        limit: int = 20,
+        publisher: str | None = None,
+        region: str | None = None,
+        year: int | None = None,
+    ) -> list[SearchHit]:
+        """The best factors for a query such as ``uk grid electricity 2024``.
+
+        Args:
+            text: in people's own words; accents, capitals and small typing errors do not matter.
+            limit: most hits to give.
+            publisher: only factors of this publisher's id.
+            region: only factors of this region's code.
+            year: only factors of this year.
+        """
+        scores = self._scores(self._understand(text))
+        for coded, wanted in ((self._publisher, publisher), (self._region, region)):
+            if wanted is not None:
+                scores = np.where(coded.codes == coded.code.get(wanted, -2), scores, 0.0)
+        if year is not None:
+            scores = np.where(self._years == year, scores, 0.0)
+        best = self._best(scores, limit)
+        hits = self._facts[best].rows(named=True) if len(best) else []
+        return [
+            SearchHit(score=round(float(score), 4), **hit)
+            for score, hit in zip(scores[best], hits, strict=True)
+        ]
+
+    def _scores(self, query: _Query) -> _Scores:
+        subjects = self._subject_scores(query.spellings)
+        scores: _Scores = subjects[self._subject_of]
+        if query.years:
+            scores += _YEAR_WEIGHT * np.isin(self._years, list(query.years))
+        if query.regions:
+            codes = [self._region.code[name] for name in query.regions]
+            scores += _REGION_WEIGHT * np.isin(self._region.codes, codes)
+        if query.editions:
+            told = [len(words & query.editions) for words in self._edition_words]
+            scores += _EDITION_WEIGHT * math.log1p(len(told)) * np.array(told)[self._edition.codes]
+        kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
+        scores *= (self._brevity * kind)[self._subject_of]
+        return scores
+
+    def _subject_scores(self, spellings: Iterable[dict[str, float]]) -> _Scores:
+        total = np.zeros(self._count)
         understood: set[str] = set()
-        words = dict.fromkeys(_words(text))
-        for word in words:
-            if word.isdigit() and int(word) in self._years:
-                _add(scores, self._years[int(word)], _YEAR_WEIGHT)
-                continue
-            regions = [name for name in (word, *_SYNONYMS.get(word, ())) if name in self._regions]
-            for region in regions:
-                _add(scores, self._regions[region], _REGION_WEIGHT)
-            spellings = {} if regions else self._spellings(word)
-            understood |= set(spellings)
-            for known, likeness in spellings.items():
-                rarity = math.log1p(len(self._facts) / len(self._words[known]))
-                for row, weight in self._words[known].items():
-                    scores[row] += weight * likeness * rarity
-        for activity, rows in self._activities.items():
-            if activity <= understood:
-                _add(scores, rows, _ACTIVITY_BONUS)
-        for row in scores:
-            scores[row] /= 1 + 0.05 * self._length[row]
-            if (row in self._well_to_tank) != ("wtt" in words):
-                scores[row] *= _WELL_TO_TANK
-        ranked = sorted(scores, key=lambda row: (-scores[row], self._facts[row]["factor_id"]))
-        return [self._hit(row, scores[row]) for row in ranked[:limit]]
+        for known in spellings:
+            understood |= known.keys()
+            best = np.zeros(self._count)
+            for word, likeness in known.items():
+                owners, weights = self._postings.of(word)
+                rarity = math.log1p(self._count / len(owners))
+                best[owners] = np.maximum(best[owners], weights * (likeness * rarity))
+            total += best
+        named = np.zeros(len(self._activity_length), dtype=np.int64)
+        for word in understood:
+            if word in self._activities:
+                named[self._activities.of(word)[0]] += 1
+        bonus = np.where(named == self._activity_length, _ACTIVITY_BONUS + _ACTIVITY_WORD * named, 0.0)
+        total += bonus[self._activity_of]
+        return total
 
-    def _hit(self, row: int, score: float) -> SearchHit:
-        names = SearchHit.__dataclass_fields__
-        facts = {name: value for name, value in self._facts[row].items() if name in names}
-        return SearchHit(score=round(score, 4), **facts)
+    def _best(self, scores: _Scores, limit: int) -> _Numbers:
+        """Rows with the highest scores; of equal ones the later year, then the id."""
+        if scores.size > limit:
+            least = np.partition(scores, scores.size - limit)[scores.size - limit]
+            rows = np.flatnonzero((scores >= least) & (scores > 0))
+        else:
+            rows = np.flatnonzero(scores > 0)
+        order = np.lexsort((self._id_order[rows], -self._years[rows], -scores[rows]))
+        return rows[order[:limit]].astype(np.int32)
 
-    def _spellings(self, word: str) -> dict[str, float]:
+    # --- understanding
+
+    def _understand(self, text: str) -> _Query:
+        query = _Query()
+        shouted = {word.lower() for word in text.split() if word.isupper()}
+        words = list(dict.fromkeys(words_of(text)))[:_MOST_WORDS]
+        place = 0
+        while place < len(words):
+            place += self._take_name(words, place, query) or self._take_word(words[place], shouted, query)
+        query.well_to_tank = "wtt" in words
+        return query
+
+    def _take_name(self, words: list[str], place: int, query: _Query) -> int:
+        """How many words from here are one name of a region or of a thing; 0 for none."""
+        for length in range(min(_LONGEST_NAME, len(words) - place), 1, -1):
+            key = tuple(words[place : place + length])
+            regions = self._regions_called(key)
+            if regions:
+                query.regions |= regions
+                return length
+            meant = [word for word in self._said.means.get(key, ()) if word in self._postings]
+            if meant:
+                query.spellings.append(dict.fromkeys(meant, _SYNONYM))
+                for word in key:
+                    self._take_word(word, set(), query)
+                return length
+        return 0
+
+    def _take_word(self, word: str, shouted: set[str], query: _Query) -> int:
+        ignored = word in self._said.ignored
+        if word.isdigit() and int(word) in self._known_years:
+            query.years.add(int(word))
+            return 1
+        if not ignored or word in shouted:
+            regions = self._regions_called((word,))
+            query.regions |= regions
+            if regions:
+                # The word may stand in a publisher's name or path as well ("UK electricity").
+                if not ignored and word in self._postings:
+                    query.spellings.append({word: 1.0})
+                return 1
+        if ignored:
+            return 1
+        if any(word in words for words in self._edition_words):
+            query.editions.add(word)
+        spellings = self._spellings(word)
+        if spellings:
+            query.spellings.append(spellings)
+        return 1
+
+    def _regions_called(self, key: tuple[str, ...]) -> set[str]:
+        codes = (*self._region_names.get(key, ()), *self._said.regions.get(key, ()))
+        return {code for code in codes if code in self._region.code}
+
+    def _find_spellings(self, word: str) -> dict[str, float]:
         """Known words for a word of the query, each with its likeness from 0 to 1."""
-        exact = [known for known in (word, *_SYNONYMS.get(word, ())) if known in self._words]
-        if exact:
-            return dict.fromkeys(exact, 1.0)
+        found = {known: _SYNONYM for known in self._said.means.get((word,), ()) if known in self._postings}
+        if word in self._postings:
+            found[word] = 1.0
+        if found:
+            return found
+        from bisect import bisect_left
+
         from rapidfuzz import fuzz, process
 
-        near = process.extract(
-            word, self._words.keys(), scorer=fuzz.ratio, limit=3, score_cutoff=_FUZZY_FLOOR
-        )
-        found = {known: 0.7 * score / 100 for known, score, _ in near}
+        known_words = self._postings.words
+        near = process.extract(word, known_words, scorer=fuzz.ratio, limit=3, score_cutoff=_FUZZY_FLOOR)
+        found = {known: _FUZZY_LIKENESS * score / 100 for known, score, _ in near}
         if len(word) >= 3:
-            longer = (known for known in self._words if known.startswith(word))
-            found |= {known: 0.6 for known in longer if known not in found}
+            first = bisect_left(known_words, word)
+            for known in known_words[first : first + _MOST_SPELLINGS]:
+                if known.startswith(word):
+                    found.setdefault(known, _BEGINNING_LIKENESS)
+        return self._with_synonyms(found)
+
+    def _with_synonyms(self, found: dict[str, float]) -> dict[str, float]:
+        """The synonyms of the words that were nearest ("gaz naturl" is natural gas too)."""
+        for known, likeness in list(found.items()):
+            for meant in self._said.means.get((known,), ()):
+                if meant in self._postings:
+                    found.setdefault(meant, _SYNONYM * likeness)
         return found
 
 
-def _words(*texts: str) -> list[str]:
-    return [word for text in texts for word in _WORD.findall(text.lower())]
+def _words_in(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Columns ``word`` and ``owner``: each text is taken apart once, however many rows have it."""
+    texts = frame.select(pl.col(name).unique()).with_columns(word=words_expr(pl.col(name))).explode("word")
+    return frame.select("owner", name).join(texts.drop_nulls("word"), on=name).select("word", "owner")
 
 
-def _add(scores: dict[int, float], rows: Iterable[int], weight: float) -> None:
-    for row in rows:
-        scores[row] += weight
+def _region_names(codes: Iterable[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """What regions are called in their own codes: ``gb``, ``rfcw``, ``latin america``, ``us tx``."""
+    names: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for code in codes:
+        key = words_of(code.removeprefix("US-EGRID-").removeprefix("GROUP-"))
+        names[key] = (*names.get(key, ()), code)
+    return names
