@@ -98,6 +98,15 @@ PUBLISHERS = (
         "uk-desnz",
         _importer("uk_desnz"),
         {
+            "uk-desnz-conversion-factors-2016": "uk-desnz-flat/2016_Flat_format_file_v01-01.xlsx",
+            "uk-desnz-conversion-factors-2018": "uk-desnz-flat/"
+            "Conversion_factors_2018_-_Flat_file__for_automatic_processing_only__v01-01.xls",
+            "uk-desnz-conversion-factors-2019": "uk-desnz-flat/conversion-factors-2019-flat-file-v01-02.xls",
+            "uk-desnz-conversion-factors-2021": "uk-desnz-flat/"
+            "conversion-factors-2021-flat-file-automatic-processing.xls",
+            "uk-desnz-conversion-factors-2022": "uk-desnz-flat/ghg-conversion-factors-2022-flat-format.xls",
+            "uk-desnz-conversion-factors-2023": "uk-desnz-flat/"
+            "ghg-conversion-factors-2023-flat-file-update.xlsx",
             "uk-desnz-conversion-factors-2024": "uk-desnz-flat/"
             "ghg-conversion-factors-2024-FlatFormat_v1_1.xlsx",
             "uk-desnz-conversion-factors-2025": "uk-desnz-flat/ghg-conversion-factors-2025-flat-file.xlsx",

@@ -41,10 +41,12 @@ def _rules(table: Path) -> tuple[tuple[str, re.Pattern[str], str], ...]:
 def harmonise(publisher: str, path: str, table: Path | None = None) -> str:
     """The harmonised activity of a publisher's path.
 
-    ``{last}`` in the table stands for the slug of the path's last level. A path without a row keeps the
-    slug of its whole path, so that it is never mistaken for another.
+    ``{last}`` in the table stands for the slug of the path's last level, ``{3}`` for that of its third. A
+    path without a row keeps the slug of its whole path, so that it is never mistaken for another.
     """
     for owner, pattern, activity in _rules(table or DATA_ROOT / "factors" / "taxonomy.csv"):
         if owner == publisher and pattern.match(path):
-            return activity.replace("{last}", slug(path.split(" > ")[-1]))
+            levels = [slug(level) for level in path.split(" > ")]
+            named = {"last": levels[-1], **{str(at): level for at, level in enumerate(levels, start=1)}}
+            return re.sub(r"\{(\w+)\}", lambda found: named[found[1]], activity)
     return path_slug(path)
