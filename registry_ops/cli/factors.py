@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli.output import UNREADABLE, console, print_error, print_json, print_table
+from registry_ops.cli import factor_editions
+from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from greenlang_assets.core.factors.model import EmissionFactor
@@ -191,42 +192,6 @@ def stats(as_json: AsJson = False) -> int:
     return 0
 
 
-@app.command("import")
-def import_file(
-    publisher: Annotated[str, typer.Argument(help="uk-desnz, us-epa-hub, us-epa-egrid, ipcc-gwp …")],
-    file: Annotated[Path, typer.Argument(help="The publisher's own file.")],
-    as_json: AsJson = False,
-) -> int:
-    """Read a publisher's file and say what it yields. Nothing is written: `rebuild` makes the tables."""
-    from greenlang_assets.core.errors import GreenlangError
-    from greenlang_assets.core.factors.catalogue import Catalogue
-    from greenlang_assets.core.factors.publishers import PUBLISHERS
-    from greenlang_assets.core.factors.publishers import publisher as publisher_of
-
-    if publisher not in {known.name for known in PUBLISHERS}:
-        raise typer.BadParameter(f"{publisher}: one of {', '.join(known.name for known in PUBLISHERS)}")
-    try:
-        result = publisher_of(publisher).read(file, Catalogue.shipped().frame)
-    except GreenlangError as error:
-        print_error(error, as_json=as_json)
-        return UNREADABLE
-    answer = {
-        "publisher": publisher, "edition": " ".join(result.editions), "rows_read": result.rows_read,
-        "factors": result.factors.height, "skipped": result.skipped, "errors": [],
-        **{kind: frame.height for kind, frame in result.others.items()},
-    }  # fmt: skip
-    if as_json:
-        print_json(answer)
-        return 0
-    print_table(
-        f"{answer['factors']:,} factors from {answer['rows_read']:,} rows of {file.name}",
-        ["left out because", "rows"],
-        result.skipped.items(),
-        numeric=["rows"],
-    )
-    return 0
-
-
 @app.command()
 def rebuild(
     folder: Annotated[Path, typer.Argument(help="Folder of publishers' files, one sub-folder a publisher.")],
@@ -249,3 +214,6 @@ def rebuild(
         numeric=["rows"],
     )
     return 0
+
+
+factor_editions.add_to(app)

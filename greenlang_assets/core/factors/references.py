@@ -13,7 +13,7 @@ an activity, a region, or the first level of the publisher's path.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -129,13 +129,39 @@ def label_version(label: str) -> str | None:
     return f"{year}.{int(quarter or minor or 0)}.{int(patch or 0)}"
 
 
-def resolve(text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None = None) -> Resolved:
+#: Former versions of editions, one frame each, newest first; asked only when a pin names none in force.
+Former = Callable[[], Sequence[pl.DataFrame]]
+
+
+def resolve(
+    text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None = None, former: Former | None = None
+) -> Resolved:
     """What a reference names among the rows of ``FACTOR_SCHEMA`` (and of ``GWP_SCHEMA``).
+
+    A reference that insists on a version or a content is answered from what was in force once, where what
+    is in force now is another: a pin means the same rows for ever.
 
     Raises:
         GreenlangError: ``REFERENCE_MALFORMED``, ``REFERENCE_UNRESOLVED`` with candidates,
             ``REFERENCE_VERSION_UNKNOWN``, ``REFERENCE_HASH_MISMATCH``.
     """
+    try:
+        return _resolve(text, frame, gwp)
+    except GreenlangError as refused:
+        if former is None or refused.code == "REFERENCE_MALFORMED":
+            raise
+        reference = parse(text)
+        if reference.version is None and reference.sha256 is None:
+            raise
+        for rows in former():
+            try:
+                return _resolve(text, rows, None)
+            except GreenlangError:
+                continue
+        raise refused from None
+
+
+def _resolve(text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None) -> Resolved:
     reference = parse(text)
     said: list[str] = []
     publisher = PUBLISHERS.get(reference.segments[0].lower())
