@@ -69,6 +69,7 @@ SYMBOLS: dict[str, dict[str, str]] = {
         "cm": "centimeter",
         "m": "meter",
         "km": "kilometer",
+        "hundred_km": "100 * kilometer",
         "inch": "inch",
         "ft": "foot",
         "mile": "mile",
@@ -86,6 +87,7 @@ SYMBOLS: dict[str, dict[str, str]] = {
         "min": "minute",
         "h": "hour",
         "d": "day",
+        "month": "365/12 * day",
         "year": "365 * day",
     },
     "amount": {"mol": "mole", "kmol": "kilomole"},
@@ -108,12 +110,15 @@ SYMBOLS: dict[str, dict[str, str]] = {
         "passenger_km": "passenger * kilometer",
         "passenger_mile": "passenger * mile",
     },
+    # A passenger, or the freight that an aircraft carries in its place.
+    "passenger equivalent transport": {"passenger_equivalent_km": "passenger_equivalent * kilometer"},
     "vehicle": {"vehicle": "vehicle"},
     "vehicle transport": {"vehicle_km": "vehicle * kilometer", "vehicle_mile": "vehicle * mile"},
     "head": {"head": "head"},
     "person": {"person": "person"},
     "room-night": {"room_night": "room_night"},
-    "item": {"item": "item"},
+    "person-night": {"person_night": "person_night"},
+    "item": {"item": "item", "hundred_item": "100 * item"},
     "FTE": {"FTE": "fte"},
     "currency": dict.fromkeys(
         ("USD", "EUR", "GBP", "CAD", "AUD", "JPY", "CHF", "CNY", "INR", "BRL", "SEK", "NOK", "DKK"), ""
@@ -122,7 +127,17 @@ SYMBOLS: dict[str, dict[str, str]] = {
 KIND = {symbol: kind for kind, symbols in SYMBOLS.items() for symbol in symbols}
 DEFINITION = {symbol: text for symbols in SYMBOLS.values() for symbol, text in symbols.items()}
 #: Dimensions that pint does not have.
-OWN_BASES = ("passenger", "vehicle", "head", "person", "room_night", "item", "fte")
+OWN_BASES = (
+    "passenger",
+    "passenger_equivalent",
+    "vehicle",
+    "head",
+    "person",
+    "room_night",
+    "person_night",
+    "item",
+    "fte",
+)
 #: Kinds whose qualifier makes a dimension of its own, with the unit that its scale is counted in.
 QUALIFIABLE = ("mass", "energy", "volume", "amount")
 
@@ -190,6 +205,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "passenger_km": ("p_km", "pkm", "passenger_kilometre", "passenger_kilometer", "pax_km"),
     "vehicle_km": ("v_km", "vkm", "vehicle_kilometre"),
     "room_night": ("room_per_night",),
+    "person_night": ("guest_night",),
     "head": ("animal",),
     "person": ("capita", "people", "employee"),
     "item": ("unit", "piece", "each"),

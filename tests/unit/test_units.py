@@ -43,6 +43,7 @@ SPELLINGS = [
     ("passenger.km", "passenger_km"),
     ("short ton-mile", "short_ton_mile"),
     ("Room per night", "room_night"),
+    ("guest night", "person_night"),
     ("US gal", "gallon"),
     ("million litres", "ML"),
     ("kWh (Gross CV)", "kWh[gross]"),
@@ -153,6 +154,7 @@ MIXED = [
     ("tonne_km", "km"),
     ("head", "person"),
     ("room_night", "item"),
+    ("person_night", "room_night"),
     ("kg", "L"),
 ]
 

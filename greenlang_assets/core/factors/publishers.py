@@ -135,6 +135,9 @@ PUBLISHERS = (
         "factors/owid_grid",
     ),
     Publisher("ipcc-gwp", _importer("ipcc_gwp"), {"gwp": "ipcc-gwp/globalwarmingpotentials.csv"}),
+    # Licensed: the importers read the user's own copy, and no figure ships.
+    Publisher("ecoinvent", _importer("ecoinvent")),
+    Publisher("ipcc-efdb", _importer("ipcc_efdb")),
 )
 
 

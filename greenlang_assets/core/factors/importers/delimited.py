@@ -29,11 +29,15 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 @dataclass(frozen=True)
 class Line:
-    """One record: the number of the line that it begins on, and its cells by column, ends trimmed."""
+    """One record: the number of the line that it begins on, and its cells by column, ends trimmed.
+
+    ``sheet`` names the sheet where the record was taken from a workbook.
+    """
 
     file: str
     number: int
     cells: Mapping[str, str]
+    sheet: str | None = None
 
     def __getitem__(self, column: str) -> str:
         return self.cells[column]
@@ -80,6 +84,8 @@ class Line:
     def refuse(self, code: str, message: str, column: str | None = None, **rest: Any) -> GreenlangError:
         """The error for a cell of this line."""
         where: dict[str, Any] = {"file": self.file, "row": self.number}
+        if self.sheet is not None:
+            where["sheet"] = self.sheet
         if column is not None:
             where["column"] = column
         return GreenlangError(code, message, where=where, **rest)
