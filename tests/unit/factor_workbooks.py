@@ -1,9 +1,10 @@
 """Workbooks in the publishers' formats with figures of our own, for the importer tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import openpyxl
+import xlwt
 from openpyxl.worksheet.worksheet import Worksheet
 
 Edit = Callable[[Worksheet], None]
@@ -245,6 +246,7 @@ def egrid_workbook(path: Path, edit: Edit | None = None) -> Path:
 DESNZ_HEADER = ("ID", "Scope", "Level 1", "Level 2", "Level 3", "Level 4", "Column Text", "UOM", "GHG/Unit")
 _DIESEL = ("Fuels", "Liquid fuels", "Diesel (average biofuel blend)", None, None)
 _CAR = ("Passenger vehicles", "Cars (by size)", "Small car", None, "Diesel")
+_KYOTO = ("Refrigerant & other", "Kyoto protocol - standard")
 DESNZ_ROWS: list[tuple[object, ...]] = [
     ("1", "Scope 1", *_DIESEL, "litres", "kg CO2e", 2.5),
     ("2", "Scope 1", *_DIESEL, "litres", "kg CO2e of CO2 per unit", 2.46),
@@ -278,6 +280,28 @@ DESNZ_ROWS: list[tuple[object, ...]] = [
         "kg CO2e",
         1.5,
     ),
+    (
+        "11",
+        "Scope 1",
+        *_KYOTO,
+        "Methane",
+        None,
+        "Emissions including only Kyoto products",
+        "kg",
+        "kg CO2e",
+        28,
+    ),
+    (
+        "12",
+        "Scope 1",
+        *_KYOTO,
+        "Nitrous oxide",
+        None,
+        "Emissions including only Kyoto products",
+        "kg",
+        "kg CO2e",
+        265,
+    ),
 ]
 
 
@@ -307,4 +331,70 @@ def desnz_workbook(
     if edit is not None:
         edit(sheet)
     book.save(path)
+    return path
+
+
+#: Edition -> how its layout names the gases; the columns differ too.
+_OLD_GASES = {"kg CO2e of CO2 per unit": "kg CO2", "kg CO2e of CH4 per unit": "kg CH4"} | {
+    "kg CO2e of N2O per unit": "kg N2O"
+}
+_GASES_OF_2022 = {gas: gas.removesuffix(" per unit") for gas in _OLD_GASES}
+
+
+def old_desnz_rows(edition: int, further: Iterable[tuple[object, ...]] = ()) -> list[tuple[object, ...]]:
+    """Header and rows of a flat file from before 2023: the rows of ``DESNZ_ROWS`` with AR4 GWPs."""
+    gases = _GASES_OF_2022 if edition == 2022 else _OLD_GASES
+    helpers = 2018 <= edition <= 2021
+    header: list[object] = [*DESNZ_HEADER[1:-2], "UOM", "GHG/Unit" if edition == 2022 else "GHG"]
+    rows: list[list[object]] = []
+    for _, *keys, uom, gas, value in (*DESNZ_ROWS, *further):
+        figure = {28: 25, 265: 298}.get(value, value) if uom == "kg" else value  # type: ignore[call-overload]
+        rows.append([*keys, uom, gases.get(str(gas), gas), figure])
+    if helpers:
+        # The publisher's own helpers; the first is not always right.
+        header[6:6] = ["UOM (simple)"]
+        header.append("Lookup")
+        rows = [[*row[:6], "miles", *row[6:8], f"{row[3]} {row[6]}", row[8]] for row in rows]
+    end: list[object] = ["END"] if edition < 2021 else [None, "END"]
+    return [tuple(row) for row in ([*header, f"GHG Conversion Factor {edition}"], *rows, [None], end)]
+
+
+_OLD_FRONT = (
+    "Produced by Somebody for the Department for Business, Energy and Industrial Strategy (BEIS)",
+    "and the Department for Environment, Food and Rural Affairs (Defra)",
+)
+
+
+def old_desnz_workbook(path: Path, edition: int, rows: Sequence[tuple[object, ...]], version: object) -> Path:
+    """A flat file of 2016 or 2017, an xlsx whose first rows and whose front page's first column are blank."""
+    book = openpyxl.Workbook()
+    front = book.active
+    assert front is not None
+    front.title = "Front page"
+    front["B3"], front["C3"], front["D3"], front["E3"] = "Version:", version, "Year:", edition
+    front["B8"], front["B9"] = _OLD_FRONT
+    sheet = book.create_sheet("Factors by Category")
+    for at, cells in enumerate(rows, start=5):
+        for column, cell in enumerate(cells, start=1):
+            sheet.cell(at, column, cell)
+    book.save(path)
+    return path
+
+
+def desnz_xls(path: Path, edition: int, rows: Sequence[tuple[object, ...]], version: object = "3") -> Path:
+    """A flat file of 2018 to 2022, a workbook of the format before xlsx."""
+    book = xlwt.Workbook()
+    front = book.add_sheet("Front page")
+    front.write(0, 0, "UK Government GHG Conversion Factors for Company Reporting")
+    for column, cell in enumerate(("Version:", version, "Year:", edition)):
+        front.write(4, column, cell)
+    for at, text in enumerate(_OLD_FRONT, start=9):
+        front.write(at, 0, text)
+    sheet = book.add_sheet("Factors by Category")
+    sheet.write(0, 0, "UK Government GHG Conversion Factors for Company Reporting")
+    for at, cells in enumerate(rows, start=4):
+        for column, cell in enumerate(cells):
+            if cell is not None:
+                sheet.write(at, column, cell)
+    book.save(str(path))
     return path

@@ -116,7 +116,7 @@ def test_the_shipped_tables_are_whole() -> None:
     for name in manifest["tables"]:
         assert (tables.FACTORS_ROOT / name).stat().st_size <= tables.MAX_BYTES
     flat = manifest["tables"]["uk-desnz-conversion-factors-2024.parquet"]
-    assert flat["skipped"][uk_desnz.ENERGY] == 514
+    assert flat["skipped"][uk_desnz.NO_VALUE] == 1711
 
 
 def test_importing_the_same_file_twice_gives_the_same_content(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def defect(data: bytes) -> str | None:
         return f"its header names version {version} with sectors of 2^{shift} bytes"
     (table_sectors,) = struct.unpack_from("<I", data, 44)
     if table_sectors > _LISTED_IN_HEADER:
-        return f"its table of sectors fills {table_sectors} sectors, more than the {_LISTED_IN_HEADER} read here"
+        return (
+            f"its table of sectors fills {table_sectors} sectors, more than the {_LISTED_IN_HEADER} read here"
+        )
     return _lost_sector(data, 1 << shift, struct.unpack_from(f"<{table_sectors}I", data, 76))
 
 

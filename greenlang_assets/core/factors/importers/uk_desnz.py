@@ -84,9 +84,7 @@ def _gases(of: str, after: str = "") -> dict[str, str]:
 
 _LAYOUTS = (
     _Layout(("Scope", *_LEVELS, "UOM", "GHG"), "GHG", _gases(""), says_co2e=False),
-    _Layout(
-        ("Scope", *_LEVELS, "UOM (simple)", "UOM", "GHG", "Lookup"), "GHG", _gases(""), says_co2e=False
-    ),
+    _Layout(("Scope", *_LEVELS, "UOM (simple)", "UOM", "GHG", "Lookup"), "GHG", _gases(""), says_co2e=False),
     _Layout(("Scope", *_LEVELS, "UOM", "GHG/Unit"), "GHG/Unit", _gases("CO2e of "), says_co2e=True),
     _Layout(
         ("ID", "Scope", *_LEVELS, "UOM", "GHG/Unit"),
@@ -229,7 +227,7 @@ def _header(sheet: Sheet) -> tuple[int, _Layout, str]:
 
 
 def _front_page(book: Workbook) -> tuple[str, str]:
-    """The publisher's version of the file, e.g. ``1.1``, and the department, as the front page prints them."""
+    """The publisher's version of the file, e.g. ``1.1``, and the department, as the front page has them."""
     front = book.sheet(FRONT_PAGE)
     version, department = None, "UK DESNZ"
     for row in range(1, min(front.height, 40) + 1):
