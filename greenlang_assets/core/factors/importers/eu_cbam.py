@@ -430,6 +430,7 @@ def _annex_four(
         "region": UNKNOWN_REGION,
         "year": int(made.edition),
     }
+    factors: list[dict[str, Any]] = []
     for line in table.lines:
         good = _annex_good(line, names)
         unread = [
@@ -446,8 +447,8 @@ def _annex_four(
             entry = _Entry(
                 row, total, source, line.number, "Annex IV", made.patch, not_counted=HIGHEST, note=note
             )
-            made.factors.append(_factor(good, entry, columns))
-            identity = made.factors[-1]["factor_id"]
+            factors.append(_factor(good, entry, columns))
+            identity = factors[-1]["factor_id"]
         else:
             made.skipped[sheets.SEE_BELOW] += 1
         for column in table.header[2:5]:
@@ -460,6 +461,8 @@ def _annex_four(
                         factor_id=identity,
                     )
                 )  # fmt: skip
+    # Doubled lines are refused under this file's name.
+    made.factors += frame(factors, FACTOR_SCHEMA, FACTOR_KEY, source).to_dicts()
     return len(table.lines)
 
 

@@ -5,9 +5,9 @@ Belongs here: the sheet "Benchmarks" of the European Commission's workbook under
 what it does, and no factor is made of them.
 Does not belong here: default values (``eu_cbam``).
 
-Column A holds for embedded emissions determined from actual data, column B for default values. The second and
-further routes of a code stand in rows without a code. Edition: the year after the one in which the
-act was published, from whose first day it applies.
+The two columns are kept apart as ``benchmark-column-a`` and ``benchmark-column-b``, which is all that the
+workbook calls them. The second and further routes of a code stand in rows without a code. Edition: the year
+after the one in which the act was published, from whose first day it applies.
 """
 
 from __future__ import annotations

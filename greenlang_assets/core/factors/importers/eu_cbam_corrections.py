@@ -114,7 +114,7 @@ def _entry(record: Any, file: str, line: int) -> Correction:
         headings,
         effect,
         None if old is None else Decimal(old),
-        float(new) if effect == "figure" else None,
+        None if new is None else float(new),
         None if route is None else f"({route})",
         line,
     )

@@ -126,17 +126,24 @@ def _records(data: bytes, file: str) -> tuple[list[dict[str, Any]], list[int]]:
     try:
         records, lines = _parsed(text)
     except json.JSONDecodeError as error:
-        raise GreenlangError(
-            "LAYOUT_UNKNOWN",
-            "the file is not whole JSON",
-            found=error.msg,
-            expected="a list of records",
-            hint="fetch the file again from its publisher",
-            where={"file": file, "row": error.lineno, "column": error.colno},
-        ) from error
+        raise _not_json(file, error.msg, error.lineno, error.colno) from error
+    except (RecursionError, ValueError) as error:
+        # Lists within lists without end, or a number of more digits than Python reads.
+        raise _not_json(file, str(error), 1, 1) from error
     for record, line in zip(records, lines, strict=True):
         _check(record, file, line)
     return records, lines
+
+
+def _not_json(file: str, found: str, line: int, column: int) -> GreenlangError:
+    return GreenlangError(
+        "LAYOUT_UNKNOWN",
+        "the file is not whole JSON",
+        found=found,
+        expected="a list of records",
+        hint="fetch the file again from its publisher",
+        where={"file": file, "row": line, "column": column},
+    )
 
 
 def _parsed(text: str) -> tuple[list[Any], list[int]]:
