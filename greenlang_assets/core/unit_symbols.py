@@ -48,6 +48,7 @@ SYMBOLS: dict[str, dict[str, str]] = {
         "toe": "41868000000 * joule",
     },
     "power": {"W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt"},
+    "voltage": {"V": "volt", "mV": "millivolt"},
     "volume": {
         "mL": "milliliter",
         "L": "liter",

@@ -120,7 +120,7 @@ def test_an_id_that_is_not_there_names_its_neighbours(catalogue: Catalogue) -> N
 
 
 def test_fuel_properties(catalogue: Catalogue) -> None:
-    found = catalogue.fuel_property(activity="natural-gas")
+    found = catalogue.fuel_property(activity="natural-gas", publisher="us-epa")
     assert (found.value, found.unit, found.edition, found.calorific_basis) == (
         0.001026,
         "mmBtu/scf",

@@ -279,6 +279,10 @@ class Catalogue:
             code = coded.code.get(_canonical_unit(wanted))
         return coded.numbers, code
 
+    def not_found(self, activity: str, region: str | None = None) -> GreenlangError:
+        """That an activity, or an activity in a region, has no factor; names what is near."""
+        return self._no_candidate(activity, region or "", {}, fallback=False)
+
     def _no_candidate(
         self, activity: str, region: str, pins: dict[str, str], fallback: bool
     ) -> GreenlangError:
@@ -360,7 +364,7 @@ class Catalogue:
     ) -> FuelProperty:
         """A published property of a fuel, e.g. its heat content in mmBtu per short ton.
 
-        Without an edition the latest is taken: the citation says which.
+        Without an edition the publisher's latest is taken: the citation says which.
 
         Raises:
             GreenlangError: ``FUEL_PROPERTY_NOT_FOUND``, ``FUEL_PROPERTY_AMBIGUOUS``.
@@ -377,7 +381,7 @@ class Catalogue:
                 expected="one of the nearest: "
                 + ", ".join(_near(activity, self.properties["activity"].unique())),
             )
-        latest = found.filter(pl.col("edition") == pl.col("edition").max())
+        latest = found.filter(pl.col("edition") == pl.col("edition").max().over("publisher"))
         if latest.height > 1:
             raise GreenlangError(
                 "FUEL_PROPERTY_AMBIGUOUS",
