@@ -127,6 +127,7 @@ EXACT = [
     ("vehicle_mile", "vehicle_km", "1.609344"),
     ("short_ton_mile", "tonne_km", "1.45997231821056"),
     ("degF*kg", "K*kg", "5/9"),
+    ("kg/mV", "kg/V", "1000"),
 ]
 
 

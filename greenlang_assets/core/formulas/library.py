@@ -247,6 +247,7 @@ class Library:
     def stats(self) -> dict[str, Any]:
         """Counts: equations (official text read), second_hand, bindings, and how they are proved.
 
+        ``same_form`` counts official numbers that are printed again with the form of one of the equations;
         ``with_external_vector`` counts equations and bindings whose expected result somebody else published
         and the formula was not given; ``unbound_rows`` the factor rows that a rule selected
         but that lack a figure.
@@ -265,6 +266,7 @@ class Library:
         return {
             "equations": len(official),
             "second_hand": len(self._equations) - len(official),
+            "same_form": sum(len(item.citation.same_form or ()) for item in self._equations.values()),
             "bindings": len(self._bindings),
             "by_family": {name: dict(sorted(counts.items())) for name, counts in sorted(families.items())},
             "by_domain": {name: dict(sorted(counts.items())) for name, counts in sorted(domains.items())},

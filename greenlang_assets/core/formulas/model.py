@@ -46,12 +46,14 @@ class FormulaCitation(_Record):
     """Where the equation stands, and whether that very text was read.
 
     ``text`` is ``official`` where the publisher's own text was opened, ``second-hand`` where only somebody's
-    rendering of it was.
+    rendering of it was. ``same_form`` lists further official numbers under which the very same form is
+    printed for the same kinds of quantities: they are named here and not counted again.
     """
 
     publisher: str = Field(min_length=1)
     document: str = Field(min_length=1)
     locator: str = Field(min_length=1, description="equation number, paragraph, page")
+    same_form: tuple[str, ...] | None = Field(default=None, min_length=1)
     text: Literal["official", "second-hand"]
     read_in: str = Field(min_length=1, description="where the text was opened, in words")
     licence: str = Field(min_length=1)
