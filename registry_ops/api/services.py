@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from factory_ops.specification.processor import SpecProcessor
+from greenlang_assets.core.factors import editions
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.provenance.ports import ArtifactStore, Clock, Ledger
@@ -33,11 +35,12 @@ class Services:
     runtime: AgentRuntime
     tokens: Tokens
     clock: Clock
+    own_factors: Path | None = None
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The shipped factors, loaded by the first request that needs them."""
-        return Catalogue.shipped()
+        """The factors in force, loaded by the first request that needs them."""
+        return editions.catalogue(self.own_factors)
 
     @cached_property
     def library(self) -> Library:
@@ -73,6 +76,7 @@ def open_services(platform: Platform, runtime: AgentRuntime) -> Iterator[Service
             runtime=runtime,
             tokens=Tokens(database),
             clock=clock,
+            own_factors=platform.settings.home / editions.FOLDER,
         )
     finally:
         runtime.close()

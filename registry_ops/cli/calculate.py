@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry_ops.cli import in_force
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -30,13 +31,12 @@ def calculate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
 ) -> int:
     """Calculate one formula; every figure is cited and the result carries its hash."""
-    from greenlang_assets.core.calculation.engine import CalculationEngine
     from greenlang_assets.core.calculation.model import CalculationContext
     from greenlang_assets.core.errors import GreenlangError
 
     if gwp is not None and gwp.upper() not in ("AR4", "AR5", "AR6"):
         raise GreenlangError("GWP_SET_UNKNOWN", "no such GWP set", found=gwp, expected="AR4, AR5 or AR6")
-    engine = CalculationEngine.shipped()
+    engine = in_force.engine()
     context = CalculationContext.model_validate(
         {"gwp_set": gwp.upper() if gwp else None, "gas": gas, "activity_unit": unit}
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry_ops.cli import in_force
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def run(
 
 def _calculate(activity: Path, method: Path, say: Any) -> BatchResult:
     from greenlang_assets.core.calculation.batch import calculate_batch
-    from greenlang_assets.core.calculation.engine import CalculationEngine
     from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, check
     from greenlang_assets.core.tenants.dataset import load_method
     from greenlang_assets.core.tenants.files import read_table_file
@@ -65,7 +65,7 @@ def _calculate(activity: Path, method: Path, say: Any) -> BatchResult:
     rows = check(read_table_file(activity, ACTIVITY), ACTIVITY)
     how = check(load_method(method), METHOD)
     say("loading factors and formulas")
-    engine = CalculationEngine.shipped()
+    engine = in_force.engine()
     say(f"calculating {rows.height:,} rows")
     return calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
 

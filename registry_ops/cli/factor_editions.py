@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry_ops.cli.in_force import own_factors
 from registry_ops.cli.output import (
     FINE,
     NEGATIVE,
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 #: Changes shown in a terminal; ``--json`` and ``--html`` have all.
 _SHOWN = 15
-
-
-def own_factors() -> Path:
-    """Folder of the user's factor tables, below the state folder."""
-    from greenlang_assets.core.factors.editions import FOLDER
-    from resources.settings import Settings
-
-    return Settings.from_env().home / FOLDER
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli import factor_editions
+from registry_ops.cli import factor_comparison, factor_editions, in_force
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,17 +26,19 @@ _FIGURES = ("co2", "ch4", "n2o", "co2_biogenic", "co2e")
 def search(
     words: Annotated[list[str], typer.Argument(help='What to look for, e.g. "uk grid electricity 2024".')],
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most hits to show.")] = 10,
+    region: Annotated[str | None, typer.Option(help="Only this region: US, GB …")] = None,
+    year: Annotated[int | None, typer.Option(help="Only this year.")] = None,
+    publisher: Annotated[str | None, typer.Option(help="Only this publisher: us-epa …")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Ranked text search; forgives typing errors."""
-    from greenlang_assets.core.factors.catalogue import Catalogue
-
+    """Ranked text search; forgives typing errors, knows French words and the names of countries."""
     text = " ".join(words)
-    catalogue = Catalogue.shipped()
-    hits = [(hit.score, catalogue.factor(hit.factor_id)) for hit in catalogue.search(text, limit=limit)]
+    catalogue = in_force.catalogue()
+    found = catalogue.search(text, limit=limit, region=region, year=year, publisher=publisher)
+    hits = [(hit.score, catalogue.factor(hit.factor_id)) for hit in found]
     if as_json:
-        found = [{"score": score, **_summary(factor)} for score, factor in hits]
-        print_json({"query": text, "hits": found})
+        answers = [{"score": score, **_summary(factor)} for score, factor in hits]
+        print_json({"query": text, "hits": answers})
     elif hits:
         print_table(
             f"{len(hits)} best for “{text}”",
@@ -64,6 +66,10 @@ def lookup(
     edition: Annotated[str | None, typer.Option(help="2024, eGRID2012 …")] = None,
     unit: Annotated[str | None, typer.Option(help="Activity unit: mmBtu, kWh, litre …")] = None,
     basis: Annotated[str | None, typer.Option(help="Calorific basis: gross or net.")] = None,
+    scope: Annotated[str | None, typer.Option(help="1, 2, 3 or outside.")] = None,
+    path: Annotated[
+        str | None, typer.Option(help="The publisher's own path, where an activity has several.")
+    ] = None,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Allow the ladder: wider region, earlier year.")
     ] = False,
@@ -71,9 +77,8 @@ def lookup(
 ) -> int:
     """Exact by default: an unknown region, year or activity is an error that names what is near."""
     from greenlang_assets.core.errors import GreenlangError
-    from greenlang_assets.core.factors.catalogue import Catalogue
 
-    catalogue = Catalogue.shipped()
+    catalogue = in_force.catalogue()
     if activity.startswith("ef://"):
         return _show_reference(catalogue.resolve(activity), as_json=as_json)
     if region is None and year is None:
@@ -89,7 +94,8 @@ def lookup(
     else:
         match = catalogue.lookup(
             activity=activity, region=region, year=year, publisher=publisher, dataset=dataset,
-            edition=edition, activity_unit=unit, calorific_basis=basis, fallback=fallback,
+            edition=edition, activity_unit=unit, calorific_basis=basis, scope=scope, activity_path=path,
+            fallback=fallback,
         )  # fmt: skip
         factor, level, distance = match.factor, match.matched_level, match.year_distance
     if as_json:
@@ -173,9 +179,8 @@ def print_factor(factor: EmissionFactor, *, matched: str) -> None:
 @app.command()
 def stats(as_json: AsJson = False) -> int:
     """What the catalogue holds, by publisher, kind, licence and year."""
-    from greenlang_assets.core.factors.catalogue import Catalogue
 
-    counted = Catalogue.shipped().stats()
+    counted = in_force.catalogue().stats()
     if as_json:
         print_json(counted)
         return 0
@@ -184,11 +189,13 @@ def stats(as_json: AsJson = False) -> int:
         ["by", "", "factors"],
         [
             (group.removeprefix("by_"), name, f"{count:,}")
-            for group in ("by_publisher", "by_kind", "by_licence", "by_year")
+            for group in ("by_publisher", "by_kind", "by_licence", "by_year", "not_counted")
             for name, count in counted[group].items()
         ],
         numeric=["factors"],
     )
+    for rule in counted["rules"]:
+        console().print(f"· {rule}", markup=False)
     return 0
 
 
@@ -216,4 +223,5 @@ def rebuild(
     return 0
 
 
+factor_comparison.add_to(app)
 factor_editions.add_to(app)

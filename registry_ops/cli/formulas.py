@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry_ops.cli import in_force
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,10 +23,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 
 
 def _library() -> Library:
-    from greenlang_assets.core.factors.catalogue import Catalogue
     from greenlang_assets.core.formulas.library import Library
 
-    return Library.shipped(Catalogue.shipped())
+    return Library.shipped(in_force.catalogue())
 
 
 @app.command("list")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from registry_ops.cli import in_force
 from registry_ops.cli.output import console, print_json
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def validate(
     """Every error and warning of a pack. Exit code 0 valid, 1 invalid, 2 not YAML or refused for its form."""
     from factory_ops.specification.processor import SpecProcessor
 
-    processed = SpecProcessor().process(_read(file), strict=strict)
+    processed = SpecProcessor(in_force.catalogue).process(_read(file), strict=strict)
     if as_json:
         print_json(processed.answer.as_dict())
     else:
