@@ -47,6 +47,5 @@ def harmonise(publisher: str, path: str, table: Path | None = None) -> str:
     for owner, pattern, activity in _rules(table or DATA_ROOT / "factors" / "taxonomy.csv"):
         if owner == publisher and pattern.match(path):
             levels = [slug(level) for level in path.split(" > ")]
-            named = {"last": levels[-1], **{str(at): level for at, level in enumerate(levels, start=1)}}
-            return re.sub(r"\{(\w+)\}", lambda found: named[found[1]], activity)
+            return activity.format("", *levels, last=levels[-1])
     return path_slug(path)
