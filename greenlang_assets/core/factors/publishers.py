@@ -114,6 +114,18 @@ PUBLISHERS = (
         "factors/uk_desnz",
     ),
     Publisher(
+        "ademe-base-carbone",
+        _importer("ademe_base_carbone"),
+        {"ademe-base-carbone-23.6": "ademe-base-carbone/Base_Carbone_V23.6.xlsx"},
+        "factors/ademe_base_carbone",
+    ),
+    Publisher(
+        "agribalyse",
+        _importer("agribalyse"),
+        {"agribalyse-3.0.1": "agribalyse/Agribalyse_Synthese.csv"},
+        "factors/agribalyse",
+    ),
+    Publisher(
         "eu-cbam",
         _importer("eu_cbam"),
         {
