@@ -38,6 +38,18 @@ _DESCRIPTIONS = {
         "named after a gas hold kg **CO2e** of that gas (AR5), never masses: multiplying them by a GWP again "
         "would count it twice, so they have columns of their own here."
     ),
+    "factors/eu_cbam": (
+        "EU CBAM default values of the definitive period: t CO2e per t of goods, by country, CN code and "
+        "production route, Annex I to Implementing Regulation (EU) 2025/2621 as corrected by (EU) "
+        "2026/1740.\n\nThe factor is the printed **total**, without mark-up, and never direct + indirect. "
+        "Direct and indirect parts, marked-up values by year and benchmarks are published values."
+    ),
+    "factors/owid_grid": (
+        "Carbon intensity of electricity by country and year since 1990, Our World in Data from Ember.\n\n"
+        "**Life-cycle** emissions in g CO2e per kWh generated, so the activity is "
+        "`grid-electricity-life-cycle`: never to be mixed with combustion-only grid factors. Averages over "
+        "groups of countries are found and not counted."
+    ),
     "factors/ipcc_gwp": (
         "Global warming potentials over 100 years: IPCC AR4, AR5 and AR6.\n\nAR6 has 27.9 for CH4 (Table "
         "7.SM.7) beside 29.8 fossil and 27.0 non-fossil (Table 7.15); combustion uses the non-fossil value, "
@@ -68,6 +80,8 @@ _KINDS = {
     "factors/us_epa_egrid": {"excel", "csv", "parquet"},
     "factors/us_epa_supply_chain": {"csv", "parquet"},
     "factors/uk_desnz": {"excel", "parquet"},
+    "factors/eu_cbam": {"excel", "csv", "parquet"},
+    "factors/owid_grid": {"csv", "parquet"},
     "factors/ipcc_gwp": {"csv", "parquet"},
     "factors/fuel_properties": {"parquet"},
     "factors/published_values": {"parquet"},
