@@ -68,9 +68,8 @@ _FILE = re.compile(
 )
 _ID, _AMOUNT = "Activity UUID_Product UUID", "Reference Product Amount"
 _NAMES = (_ID, "Activity Name", "Geography", "Reference Product Name", "Reference Product Unit")
-_UUIDS = re.compile(
-    r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})_([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-)
+_UUID = r"([0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UUIDS = re.compile(f"{_UUID}_{_UUID}")
 _HEAD = 4
 _UNIT = "kg CO2-Eq"
 _GWP100 = ("global warming potential (GWP100)", "GWP 100a")

@@ -179,7 +179,7 @@ def _sheet_lines(path: Path) -> list[Line]:
     sheet = workbook.sheet(workbook.names[0])
     letters = sheet.columns()
     found = tuple(sheet.text(1, letter) or "" for letter in letters)
-    if found != _HEADER:
+    if found != _HEADER or letters[0] != "A":
         odd = next((letter for letter, a, b in zip(letters, found, _HEADER, strict=False) if a != b), None)
         raise sheet.refuse(
             "LAYOUT_UNKNOWN",

@@ -127,7 +127,8 @@ def read(path: Path) -> ImportResult:
     Raises:
         GreenlangError: ``EDITION_UNKNOWN`` (the file's name is not EPA's), ``LAYOUT_UNKNOWN``,
             ``UNIT_UNKNOWN``, ``GAS_UNKNOWN``, ``GAS_MISSING``, ``CELL_NOT_A_NUMBER``, ``DUPLICATE_KEY``,
-            ``FILES_DIFFER`` (the two files name other commodities), and those of ``open_table``.
+            ``TITLES_DIFFER``, ``FILES_DIFFER`` (the two files name other commodities), and those of
+            ``open_table``.
     """
     name = _named(path)
     edition = _edition(name)
@@ -203,6 +204,15 @@ def _open(path: Path, kind: str, edition: _Edition) -> _File:
                 _GAS,
                 found=f"{line[f'{nomenclature} Code']}; {gas}",
                 expected=f"only row {lines[gas].number}",
+            )
+        first = next(iter(lines.values()), line)
+        if _path(line, nomenclature) != _path(first, nomenclature):
+            raise line.refuse(
+                "TITLES_DIFFER",
+                "a NAICS code has two titles",
+                f"{nomenclature} Title",
+                found=line[f"{nomenclature} Title"],
+                expected=f"{first[f'{nomenclature} Title']}, as in row {first.number}",
             )
         lines[gas] = line
     _require_every_gas(codes, nomenclature)
