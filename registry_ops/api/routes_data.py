@@ -9,11 +9,19 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
 
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.model import EmissionFactor
+from greenlang_assets.core.factors.references import Resolved
 from registry_ops.api.services import Services
 
 Word = Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Words = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+#: Ids of factors and pinned references are longer than words.
+Reference = Annotated[str, Query(min_length=1, max_length=600, pattern=r"^[^\x00]*$")]
+ActivityPath = Annotated[str | None, Query(min_length=1, max_length=600, pattern=r"^[^\x00]*$")]
+Year = Annotated[int | None, Query(ge=1900, le=2100)]
 
 
 def data_routes(services: Services) -> APIRouter:
@@ -22,18 +30,36 @@ def data_routes(services: Services) -> APIRouter:
 
     @router.get("/ef/lookup")
     def lookup(
-        activity: Word,
-        region: Word,
-        year: Annotated[int, Query(ge=1900, le=2100)],
+        activity: Reference,
+        region: Words = None,
+        year: Year = None,
         publisher: Words = None,
         dataset: Words = None,
         edition: Words = None,
         activity_unit: Words = None,
         calorific_basis: Words = None,
+        scope: Words = None,
+        activity_path: ActivityPath = None,
         fallback: bool = False,
-    ) -> dict[str, Any]:
-        """One factor, exact unless ``fallback`` allows a wider region or an earlier year."""
-        match = services.catalogue.lookup(
+    ) -> JSONResponse:
+        """One factor by activity, region and year, by its id, or what an ``ef://`` reference names.
+
+        Exact unless ``fallback`` allows a wider region or an earlier year.
+        """
+        catalogue = services.catalogue
+        if activity.startswith("ef://"):
+            return JSONResponse(_resolved(catalogue.resolve(activity)))
+        if region is None and year is None:
+            return JSONResponse(_answer(catalogue.factor(activity), "exact", 0))
+        if region is None or year is None:
+            raise GreenlangError(
+                "LOOKUP_INCOMPLETE",
+                "an activity is looked up with its region and year",
+                found=f"region {region}, year {year}",
+                expected="both region and year",
+                hint="a factor id or an ef:// reference needs neither",
+            )
+        match = catalogue.lookup(
             activity=activity,
             region=region,
             year=year,
@@ -42,20 +68,23 @@ def data_routes(services: Services) -> APIRouter:
             edition=edition,
             activity_unit=activity_unit,
             calorific_basis=calorific_basis,
+            scope=scope,
+            activity_path=activity_path,
             fallback=fallback,
         )
-        return {
-            "matched_level": match.matched_level,
-            "year_distance": match.year_distance,
-            "sha256": match.factor.sha256,
-            **match.factor.model_dump(mode="json", exclude_none=True),
-        }
+        return JSONResponse(_answer(match.factor, match.matched_level, match.year_distance))
 
     @router.get("/ef/search")
-    def search(query: Word, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> dict[str, Any]:
-        """Factors for free text, best first."""
-        hits = services.catalogue.search(query, limit=limit)
-        return {"query": query, "hits": [asdict(hit) for hit in hits]}
+    def search(
+        query: Word,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        region: Words = None,
+        year: Year = None,
+        publisher: Words = None,
+    ) -> JSONResponse:
+        """Factors for free text, best first; region, year and publisher narrow exactly."""
+        hits = services.catalogue.search(query, limit=limit, region=region, year=year, publisher=publisher)
+        return JSONResponse({"query": query, "hits": [asdict(hit) for hit in hits]})
 
     @router.get("/formulas/{formula_id:path}")
     def formula(
@@ -76,3 +105,29 @@ def data_routes(services: Services) -> APIRouter:
         }
 
     return router
+
+
+def _answer(factor: EmissionFactor, level: str, distance: int) -> dict[str, Any]:
+    return {
+        "matched_level": level,
+        "year_distance": distance,
+        "sha256": factor.sha256,
+        **factor.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def _resolved(resolved: Resolved) -> dict[str, Any]:
+    """What a reference names; the rows themselves are looked up by their ids."""
+    return {
+        "reference": resolved.reference,
+        "canonical": resolved.canonical,
+        "pinned": resolved.pinned,
+        "kind": resolved.kind,
+        "publisher": resolved.publisher,
+        "dataset": resolved.dataset,
+        "edition": resolved.edition,
+        "version": resolved.version,
+        "content_sha256": resolved.content_sha256,
+        "rows": resolved.factors.height,
+        "normalised": list(resolved.normalised),
+    }

@@ -74,8 +74,10 @@ def server_of(app: FastAPI, port: int) -> uvicorn.Server:
 
 
 def _warm(services: Services) -> None:
-    """Start the agents that are live, so that their first call is fast; one that fails is tried again."""
+    """Load and index the factors and start the agents that are live, so that first calls are fast; what
+    fails is tried again by the first call."""
     try:
+        services.catalogue.prepare()
         services.runtime.warm(services.registry(DEVELOPMENT_TENANT))
     except GreenlangError as error:
         log.warning("an agent could not be started: %s", error.code)

@@ -1,4 +1,4 @@
-"""Ranked search: accents, French, typing errors, names of places, filters, and a table of words that is data."""
+"""Ranked search: accents, French, typing errors, places, filters, and a table of words that is data."""
 
 from __future__ import annotations
 

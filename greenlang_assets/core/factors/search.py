@@ -45,6 +45,7 @@ _FUZZY_FLOOR = 80.0
 _FUZZY_LIKENESS = 0.7
 _BEGINNING_LIKENESS = 0.6
 _MOST_SPELLINGS = 40
+_SHORTEST_MISSPELT_NAME = 5
 #: The longest sequence of words that may be one name.
 _LONGEST_NAME = 6
 #: A query has so many words at most; the rest is not read.
@@ -128,6 +129,9 @@ class SearchIndex:
             Coded(rows[name]) for name in ("region", "edition", "publisher")
         )
         self._region_names = _region_names(self._region.names)
+        self._one_word_names = sorted(
+            key[0] for key, codes in self._said.regions.items() if len(key) == 1 and self._here(codes)
+        )
         self._edition_words = [frozenset(words_of(name)) for name in self._edition.names]
         order = np.empty(rows.height, dtype=np.int32)
         order[rows["factor_id"].arg_sort().to_numpy()] = np.arange(rows.height, dtype=np.int32)
@@ -269,9 +273,15 @@ class SearchIndex:
                 return length
             meant = [word for word in self._said.means.get(key, ()) if word in self._postings]
             if meant:
-                query.spellings.append(dict.fromkeys(meant, _SYNONYM))
+                said = len(query.spellings)
                 for word in key:
                     self._take_word(word, set(), query)
+                # The name means one thing, whatever its words mean apart.
+                query.spellings[said:] = [
+                    {word: likeness / 2 for word, likeness in known.items()}
+                    for known in query.spellings[said:]
+                ]
+                query.spellings.append(dict.fromkeys(meant, _SYNONYM))
                 return length
         return 0
 
@@ -293,12 +303,26 @@ class SearchIndex:
         if any(word in words for words in self._edition_words):
             query.editions.add(word)
         spellings = self._spellings(word)
+        if max(spellings.values(), default=0.0) < _SYNONYM * _FUZZY_LIKENESS:
+            query.regions |= self._regions_like(word)
         if spellings:
             query.spellings.append(spellings)
         return 1
 
+    def _regions_like(self, word: str) -> set[str]:
+        """Regions whose name of one word this is with a typing error."""
+        if len(word) < _SHORTEST_MISSPELT_NAME:
+            return set()
+        from rapidfuzz import fuzz, process
+
+        near = process.extractOne(word, self._one_word_names, scorer=fuzz.ratio, score_cutoff=_FUZZY_FLOOR)
+        return set() if near is None else self._regions_called((near[0],))
+
     def _regions_called(self, key: tuple[str, ...]) -> set[str]:
         codes = (*self._region_names.get(key, ()), *self._said.regions.get(key, ()))
+        return self._here(codes)
+
+    def _here(self, codes: Iterable[str]) -> set[str]:
         return {code for code in codes if code in self._region.code}
 
     def _find_spellings(self, word: str) -> dict[str, float]:

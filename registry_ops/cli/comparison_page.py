@@ -1,0 +1,169 @@
+"""The page of a comparison: one activity across publishers and years, drawn and in a table.
+
+Belongs here: HTML and drawing. Does not belong here: the comparison (``core.factors.comparison``).
+
+One file without scripts or anything from outside; the same comparison gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from greenlang_assets.core.factors.comparison import Compared, Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, SOFT = "#1f2933", "#9aa5b1"
+#: Told apart by people who see fewer colours too; the markers repeat them.
+_COLOURS = ("#0b7a5c", "#c05621", "#2b6cb0", "#805ad5", "#b7791f", "#4a5568")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+#: Lines that a reader can tell apart in one picture; the table has all factors.
+_DRAWN = 12
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;margin:2rem auto;max-width:70rem;padding:0 1rem}
+h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem}.lead{color:#52606d}
+.warn{background:#fff7ed;border-left:4px solid #c05621;padding:.5rem .8rem}
+table{border-collapse:collapse;font-size:.82rem;width:100%}th{text-align:left}
+th,td{border-bottom:1px solid #e6ebf0;padding:.25rem .5rem;vertical-align:top}
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.id{overflow-wrap:anywhere}
+svg{max-width:100%;height:auto}
+"""
+
+
+def page(comparison: Comparison) -> str:
+    """The comparison as one HTML page."""
+    title = f"{comparison.activity}, {comparison.figure_unit}"
+    rows = comparison.rows
+    publishers = sorted({row.publisher for row in rows})
+    years = sorted({row.year for row in rows})
+    where = f" in {comparison.region}" if comparison.region else ""
+    lead = (
+        f"{len(rows):,} factors{where} of {', '.join(publishers)}, {years[0]} to {years[-1]}. Units are "
+        "converted exactly; no figure is estimated."
+    )
+    return "\n".join(
+        (
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f"<title>{escape(title)}</title>",
+            f"<style>{_STYLE}</style></head><body>",
+            f"<h1>{escape(title)}</h1>",
+            f'<p class="lead">{escape(lead)}</p>',
+            *_warnings(comparison),
+            _picture(comparison),
+            "<h2>Every factor</h2>",
+            _table(comparison),
+            *_left_out(comparison),
+            "</body></html>\n",
+        )
+    )
+
+
+def _warnings(comparison: Comparison) -> list[str]:
+    sets = sorted({row.gwp_set for row in comparison.rows})
+    found = []
+    if len(sets) > 1:
+        found.append(
+            f"These figures are made with different GWP sets ({', '.join(sets)}): part of every difference "
+            "is that of the GWPs. A named set makes them alike where masses of gases are published."
+        )
+    partial = {row.gases for row in comparison.rows if row.gases == "CO2"}
+    if partial:
+        found.append("Some figures are of carbon dioxide alone, because their publisher gives no other gas.")
+    return [f'<p class="warn">{escape(text)}</p>' for text in found]
+
+
+Series = tuple[str, list[Compared]]
+
+
+def series(rows: Iterable[Compared]) -> list[Series]:
+    """Factors that follow one another through the years, the longest series first."""
+    groups: dict[tuple[str | None, ...], list[Compared]] = {}
+    for row in rows:
+        key = (row.publisher, row.dataset, row.activity_path, row.region, row.calorific_basis, row.scope)
+        groups.setdefault(key, []).append(row)
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), tuple(map(str, item[0]))))
+    return [
+        (_name(found[0]), sorted(found, key=lambda row: (row.year, row.edition, row.factor_id)))
+        for _, found in ordered
+    ]
+
+
+def _name(row: Compared) -> str:
+    path = row.activity_path.split(" > ")[-1]
+    name = f"{row.publisher} · {row.region} · {path if len(path) <= 44 else path[:43] + '…'}"
+    # A dollar sign would begin a formula in the legend.
+    return name.replace("$", r"\$")
+
+
+def _picture(comparison: Comparison) -> str:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    lines = series(comparison.rows)
+    drawn = Figure(figsize=(9.5, 4.6), layout="constrained")
+    axes = drawn.subplots()
+    _draw(axes, lines[:_DRAWN])
+    axes.set_ylabel(comparison.figure_unit, color=INK)
+    buffer = io.StringIO()
+    # The only sources of chance in matplotlib's SVG are the salt of its ids and the date.
+    with mpl.rc_context({"svg.hashsalt": "greenlang", "svg.fonttype": "none"}):
+        drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    label = f'<svg role="img" aria-label="{escape(comparison.activity)} by publisher and year"'
+    text = text[text.index("<svg") :].rstrip().replace("<svg", label, 1)
+    if len(lines) > _DRAWN:
+        text += f"<p>The {_DRAWN} longest of {len(lines):,} series are drawn; the table has all.</p>"
+    return text
+
+
+def _draw(axes: Axes, lines: Sequence[Series]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=8)
+    for number, (name, rows) in enumerate(lines):
+        axes.plot(
+            [row.year for row in rows],
+            [row.value for row in rows],
+            color=_COLOURS[number % len(_COLOURS)],
+            marker=_MARKERS[number % len(_MARKERS)],
+            linestyle="-" if number < len(_COLOURS) else ":",
+            markersize=4,
+            linewidth=1.2,
+            label=name,
+        )
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=SOFT, linewidth=0.4, alpha=0.6)
+    axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _table(comparison: Comparison) -> str:
+    head = (comparison.figure_unit, "year", "region", "publisher, edition", "GWP set", "made of", "factor")
+    lines = ["<table><tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
+    for row in comparison.rows:
+        cells = (
+            ("n", row.text),
+            ("n", str(row.year)),
+            ("", row.region),
+            ("", f"{row.publisher}, {row.edition}"),
+            ("", row.gwp_set),
+            ("", row.gases + (f"; {row.not_counted}" if row.not_counted else "")),
+            ("id", row.factor_id),
+        )
+        lines.append(
+            "<tr>" + "".join(f'<td class="{kind}">{escape(text)}</td>' for kind, text in cells) + "</tr>"
+        )
+    return "\n".join((*lines, "</table>"))
+
+
+def _left_out(comparison: Comparison) -> list[str]:
+    if not comparison.left_out:
+        return []
+    items = "".join(f"<li>{count:,}: {escape(reason)}</li>" for reason, count in comparison.left_out.items())
+    return ["<h2>Left out</h2>", f"<ul>{items}</ul>"]
