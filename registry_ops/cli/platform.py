@@ -191,7 +191,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 def _answered(item: dict[str, Any]) -> tuple[str, str]:
     """One line an agent: what was asked and what it answered, with its unit."""
-    asked = ", ".join(f"{name} {value}" for name, value in item["inputs"].items())
+    given = ((name, value, item["units"].get(name, "")) for name, value in item["inputs"].items())
+    asked = ", ".join(" ".join(map(str, words)).strip() for words in given)
     answer = item["answer"]
     if "result" not in answer:
         return f"agent {item['agent']}", f"{answer.get('code', 'no answer')}: {answer.get('detail', '')}"
