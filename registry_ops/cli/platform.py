@@ -209,12 +209,16 @@ def up(
     """Bring Dagster's UI, its daemon, the API and the database up together; Ctrl-C takes them down."""
     from greenlang_assets.core.data_root import PROJECT_ROOT
     from registry_ops.cli.services import Service, keep_running
+    from resources.dagster.instance import fail_orphans, open_instance
     from resources.dagster_home import prepare
     from resources.platform import open_platform
     from resources.settings import Settings
 
     with open_platform(Settings.from_env()) as platform:
         environment = prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
+        with open_instance(environment) as instance:
+            for run in fail_orphans(instance):
+                console().print(f"run {run[:8]} has lost its process; it failed and will be tried again")
         log = platform.settings.home / "logs" / "dagster.log"
         service = Service(
             name="Dagster",
