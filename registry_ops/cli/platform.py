@@ -148,6 +148,7 @@ def _carry_out(stage: Stage, world: World, runner: Runner, stages: _Stages) -> i
 def _print_summary(summary: dict[str, Any]) -> None:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     tie_out, proof, example = summary["tie_out"], summary["provenance"], summary["example"]
     findings = proof["findings"]
@@ -178,8 +179,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
     out = console()
     out.print(table)
     for finding in findings[:10]:
-        out.print(f"[bold red]{finding['code']}[/]  {finding['message']}")
-    out.print("[bold]Try next[/]")
+        out.print(Text.assemble((finding["code"], "bold red"), "  ", finding["message"]))
+    out.print("Try next", style="bold")
     out.print(f"  .venv/bin/glac provenance show {example['total_sha256']}")
     out.print(
         f"      {example['facility']}, {example['period']}: {example['tco2e']:,.1f} t CO2e, "
