@@ -20,6 +20,7 @@ from factory_ops.sandbox import Sandbox
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import StoredTable, table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
+from greenlang_assets.core.provenance.ports import Ledger
 from greenlang_assets.core.recipes.base import Made, Recipe, World, file_input, latest_input, load_table
 from greenlang_assets.sdk.pack import PackSpec
 from registry_ops.registry.models import LOCAL, AgentStatus, Deployment, DeploymentStatus
@@ -184,6 +185,15 @@ def _make_deployment(world: World, partition: str | None, inputs: tuple[InputRef
         indexed=True,
         notes={"steps": len(steps), "sandbox": known.sandbox.strength.name},
     )
+
+
+def deployed_certificates(ledger: Ledger) -> frozenset[InputRef]:
+    """The certificates behind the last deployment, where it is that of the last snapshot."""
+    snapshot, deployment = ledger.latest(SNAPSHOT), ledger.latest(DEPLOYMENT)
+    if snapshot is None or deployment is None:
+        return frozenset()
+    taken = {ref.content_sha256 for ref in deployment.entry.inputs}
+    return frozenset(snapshot.entry.inputs) if snapshot.entry.content_sha256 in taken else frozenset()
 
 
 def certified_of(snapshot: pl.DataFrame) -> list[Certified]:

@@ -6,6 +6,7 @@ Does not belong here: what the pages say.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -43,6 +44,21 @@ def wait_for(url: str, seconds: int = 180) -> None:
     raise TimeoutError(url)
 
 
+def wait_for_idle(base: str, seconds: int = 180) -> None:
+    """Return when Dagster has no run under way: what runs is drawn in another colour."""
+    query = b'{"query": "{runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED]}) '
+    query += b'{... on Runs {results {runId}}}}"}'
+    asked = urllib.request.Request(f"{base}/graphql", query, {"Content-Type": "application/json"})
+    until = time.monotonic() + seconds
+    time.sleep(15)  # the sensors' first ticks
+    while time.monotonic() < until:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            if not json.load(answer)["data"]["runsOrError"]["results"]:
+                return
+        time.sleep(2)
+    raise TimeoutError("a run that does not end")
+
+
 def settle(page: Page) -> None:
     """Wait until no request is under way and the layout has come to rest."""
     page.wait_for_load_state("networkidle", timeout=30_000)
@@ -51,13 +67,14 @@ def settle(page: Page) -> None:
 
 def asset_graph(page: Page, base: str) -> None:
     """The whole lineage, every group open."""
-    page.set_viewport_size({"width": 2200, "height": 2300})
+    page.set_viewport_size({"width": 2600, "height": 3000})
     page.goto(f"{base}/asset-groups")
     settle(page)
     page.keyboard.press("Alt+e")  # Dagster's key for "expand all groups"
     settle(page)
+    # Left of it are Dagster's menus, above it the search field.
     page.screenshot(
-        path=PICTURES / "asset_graph.png", clip={"x": 545, "y": 112, "width": 1595, "height": 2188}
+        path=PICTURES / "asset_graph.png", clip={"x": 545, "y": 152, "width": 2008, "height": 2700}
     )
 
 
@@ -79,6 +96,13 @@ def tenants_result(page: Page, base: str) -> None:
     page.screenshot(path=PICTURES / "tenants_result.png")
 
 
+def quality_report(page: Page, home: Path) -> None:
+    """A pack's quality report: the page that Dagster's asset links to."""
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.goto((home / "reports/packs/quality_report/emissions_carbon_calculator_v1.html").as_uri())
+    page.screenshot(path=PICTURES / "quality_report.png", full_page=True)
+
+
 def main() -> None:
     """Run the main job in a home of its own, bring the UI up, take the pictures, take it down."""
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -91,14 +115,16 @@ def main() -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     subprocess.run([*glac, "run"], env=env, check=True)
-    up = subprocess.Popen([*glac, "up", "--port", str(port)], env=env)
+    up = subprocess.Popen([*glac, "up", "--port", str(port), "--api-port", str(free_port())], env=env)
     try:
         wait_for(f"{base}/server_info")
+        wait_for_idle(base)
         with sync_playwright() as playwright:
             page = playwright.chromium.launch(executable_path=browser, args=FLAGS).new_page()
             for picture in (asset_graph, asset, tenants_result):
                 picture(page, base)
-                sys.stdout.write(f"{picture.__name__}.png\n")
+            quality_report(page, home)
+        sys.stdout.write("".join(f"{picture.name}\n" for picture in sorted(PICTURES.iterdir())))
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(60)

@@ -14,7 +14,9 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding
 h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}
 .verdict{display:inline-block;padding:.15rem .7rem;border-radius:1rem;color:#fff;background:#1a7f4b}
 .verdict.no{background:#b3261e}.small{color:#5b6b64;font-size:.85rem;word-break:break-all}
-table{border-collapse:collapse;width:100%}td,th{padding:.35rem .5rem;text-align:left;vertical-align:top}
+table{border-collapse:collapse;width:100%}
+@media(min-width:40rem){td:nth-child(-n+2){width:12rem}td:nth-child(3){width:2.5rem}td:nth-child(4){width:5rem}}
+td,th{padding:.35rem .5rem;text-align:left;vertical-align:top}
 tr+tr td{border-top:1px solid #e2e8e5}.bar{background:#e2e8e5;height:.8rem;width:11rem;border-radius:.4rem}
 .bar i{display:block;height:100%;border-radius:.4rem;background:#1a7f4b}.no .bar i{background:#b3261e}
 ul{margin:.2rem 0;padding-left:1.1rem}@media(max-width:40rem){.bar{width:5rem}.wide{display:none}}

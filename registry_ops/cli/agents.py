@@ -171,5 +171,6 @@ def first_answers(ask: Callable[..., Any]) -> list[dict[str, Any]]:
         golden = spec.tests.golden if spec.tests else []
         inputs = golden[0].input if golden else SPECIFICATION_QUESTION
         answer = ask("/api/v1/execute", {"agent_id": spec.id, "inputs": inputs})
-        answers.append({"agent": spec.id, "inputs": inputs, "answer": answer})
+        units = {name: field.unit for name, field in spec.compute.inputs.items() if field.unit}
+        answers.append({"agent": spec.id, "inputs": inputs, "units": units, "answer": answer})
     return answers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry_ops.cli import in_force
-from registry_ops.cli.output import console, print_json, print_table
+from registry_ops.cli.output import console, print_json, print_table, print_verdict
 
 if TYPE_CHECKING:
     from greenlang_assets.core.formulas.binding import Binding
@@ -163,9 +163,10 @@ def validate(
             folded=["formula", "what", "found", "expected"],
         )
     else:
-        console().print(
-            f"[bold green]valid[/]  {proof.equations:,} equations, {proof.bindings:,} bindings, "
-            f"{proof.vectors:,} test vectors on the exact, the float and the Polars engine"
+        print_verdict(
+            "valid",
+            f"{proof.equations:,} equations, {proof.bindings:,} bindings, "
+            f"{proof.vectors:,} test vectors on the exact, the float and the Polars engine",
         )
     return 1 if faults else 0
 
@@ -177,7 +178,7 @@ def _validate_expression(expression: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"valid": True, "canonical": program.canonical})
     else:
-        console().print(f"[bold green]valid[/]  {program.canonical}")
+        print_verdict("valid", program.canonical)
     return 0
 
 

@@ -26,7 +26,15 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
+    # Brackets are part of units (mmBtu[gross]), so no text is read as markup.
+    return Console(stderr=stderr, highlight=False, markup=False, width=None if stream.isatty() else WIDE)
+
+
+def print_verdict(verdict: str, text: str) -> None:
+    """A good answer: one green word and what it is about."""
+    from rich.text import Text
+
+    console().print(Text.assemble((verdict, "bold green"), "  ", text))
 
 
 def print_json(answer: Any) -> None:
@@ -57,7 +65,7 @@ def print_table(
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     out = console()
-    out.print(title, style="bold", markup=False)
+    out.print(title, style="bold")
     out.print(table)
 
 

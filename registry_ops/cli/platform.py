@@ -148,6 +148,7 @@ def _carry_out(stage: Stage, world: World, runner: Runner, stages: _Stages) -> i
 def _print_summary(summary: dict[str, Any]) -> None:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     tie_out, proof, example = summary["tie_out"], summary["provenance"], summary["example"]
     findings = proof["findings"]
@@ -178,8 +179,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
     out = console()
     out.print(table)
     for finding in findings[:10]:
-        out.print(f"[bold red]{finding['code']}[/]  {finding['message']}")
-    out.print("[bold]Try next[/]")
+        out.print(Text.assemble((finding["code"], "bold red"), "  ", finding["message"]))
+    out.print("Try next", style="bold")
     out.print(f"  .venv/bin/glac provenance show {example['total_sha256']}")
     out.print(
         f"      {example['facility']}, {example['period']}: {example['tco2e']:,.1f} t CO2e, "
@@ -191,7 +192,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 def _answered(item: dict[str, Any]) -> tuple[str, str]:
     """One line an agent: what was asked and what it answered, with its unit."""
-    asked = ", ".join(f"{name} {value}" for name, value in item["inputs"].items())
+    given = ((name, value, item["units"].get(name, "")) for name, value in item["inputs"].items())
+    asked = ", ".join(" ".join(map(str, words)).strip() for words in given)
     answer = item["answer"]
     if "result" not in answer:
         return f"agent {item['agent']}", f"{answer.get('code', 'no answer')}: {answer.get('detail', '')}"
@@ -208,12 +210,16 @@ def up(
     """Bring Dagster's UI, its daemon, the API and the database up together; Ctrl-C takes them down."""
     from greenlang_assets.core.data_root import PROJECT_ROOT
     from registry_ops.cli.services import Service, keep_running
+    from resources.dagster.instance import fail_orphans, open_instance
     from resources.dagster_home import prepare
     from resources.platform import open_platform
     from resources.settings import Settings
 
     with open_platform(Settings.from_env()) as platform:
         environment = prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
+        with open_instance(environment) as instance:
+            for run in fail_orphans(instance):
+                console().print(f"run {run[:8]} has lost its process; it failed and will be tried again")
         log = platform.settings.home / "logs" / "dagster.log"
         service = Service(
             name="Dagster",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli.output import console, print_json, print_table
+from registry_ops.cli.output import console, print_json, print_table, print_verdict
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -70,7 +70,7 @@ def _tree(node: Node, depth: int) -> Tree:
 
 def _grow(tree: Tree, node: Node, depth: int) -> None:
     if depth <= 0 and node.children:
-        tree.add(f"[dim]… {len(node.children)} below; more with --depth[/]")
+        tree.add(f"… {len(node.children)} below; more with --depth", style="dim")
         return
     for child in node.children:
         _grow(tree.add(_label(child)), child, depth - 1)
@@ -122,9 +122,10 @@ def verify(as_json: AsJson = False) -> int:
     if as_json:
         print_json(report_of(verification))
     elif not findings:
-        console().print(
-            f"[bold green]intact[/]  {chain.entries:,} ledger entries, sealed up to {chain.sealed:,}; "
-            f"{verification.events:,} Dagster events agree; head {chain.head}"
+        print_verdict(
+            "intact",
+            f"{chain.entries:,} ledger entries, sealed up to {chain.sealed:,}; "
+            f"{verification.events:,} Dagster events agree; head {chain.head}",
         )
     else:
         print_table(

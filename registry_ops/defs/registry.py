@@ -8,10 +8,16 @@ from typing import Any
 
 import dagster as dg
 
+from greenlang_assets.core.provenance.ledger import InputRef
 from greenlang_assets.core.recipes.base import Recipe
 from greenlang_assets.defs import keys
 from greenlang_assets.defs.provenance import record
-from registry_ops.recipes import CERTIFICATE, DEPLOYMENT_RECIPE, SNAPSHOT_RECIPE
+from registry_ops.recipes import (
+    CERTIFICATE,
+    DEPLOYMENT_RECIPE,
+    SNAPSHOT_RECIPE,
+    deployed_certificates,
+)
 from resources.dagster.resource import WorldResource
 
 GROUP = "registry"
@@ -71,15 +77,20 @@ DEPLOY_LOCAL = dg.define_asset_job(
     description="Sees new certificates in the ledger and starts the deployment.",
 )
 def new_certificates(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """The cursor is the ledger's number of the last certificate seen; the ledger never renumbers."""
+    """The cursor is the ledger's number of the last certificate seen; the ledger never renumbers.
+
+    What the main job deployed before this sensor first looked is not deployed again.
+    """
     from resources.platform import open_platform
     from resources.settings import Settings
 
     seen = int(context.cursor or 0)
     with open_platform(Settings.from_env()) as platform:
-        new = [link.seq for link in platform.ledger.since(seen) if link.entry.asset == CERTIFICATE]
+        new = [link for link in platform.ledger.since(seen) if link.entry.asset == CERTIFICATE]
+        done = deployed_certificates(platform.ledger)
     if not new:
         return dg.SkipReason("no certificate since the last tick")
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=f"certificates-to-{new[-1]}")], cursor=str(new[-1])
-    )
+    cursor = str(new[-1].seq)
+    if all(InputRef(CERTIFICATE, link.entry.partition, link.entry.content_sha256) in done for link in new):
+        return dg.SensorResult(skip_reason="the new certificates are deployed already", cursor=cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"certificates-to-{cursor}")], cursor=cursor)

@@ -11,6 +11,10 @@ from factory_ops.defs.packs import PACK_FACTORY, pack_factory_bulk, pack_partiti
 from factory_ops.defs.sensors import new_packs, requests_of
 from factory_ops.pipeline import BATCH, INBOX, sweep_inbox
 from greenlang_assets.core.data_root import DATA_ROOT
+from greenlang_assets.core.provenance.ledger import InputRef, ProvenanceEntry
+from registry_ops.defs.registry import new_certificates
+from registry_ops.recipes import CERTIFICATE, DEPLOYMENT, SNAPSHOT
+from resources.platform import Platform
 from resources.store import FolderStore
 
 GAS = (DATA_ROOT / "packs" / "natural_gas_v1" / "pack.yaml").read_text(encoding="utf-8")
@@ -88,3 +92,34 @@ def test_a_bucket_that_cannot_be_read_fails_the_tick(tmp_path: Path, monkeypatch
         pytest.raises(Exception, match="STORE_UNREACHABLE"),
     ):
         new_packs(dg.build_sensor_context(instance=instance))
+
+
+def test_a_certificate_asks_for_one_deployment_and_for_none_once_it_is_deployed(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENLANG_HOME", str(platform.settings.home))
+    monkeypatch.setenv("GREENLANG_DATABASE_URL", str(platform.settings.database_url))
+    monkeypatch.setenv("GREENLANG_STORE", str(platform.settings.store))
+    content = platform.store.put(b"a certificate")
+    platform.ledger.append([ProvenanceEntry(CERTIFICATE, "a/b", content, (), "1.0.0")], run_id="run-1")
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick = new_certificates(dg.build_sensor_context(instance=instance))
+        assert isinstance(tick, dg.SensorResult)
+        assert [request.run_key for request in tick.run_requests or ()] == [f"certificates-to-{tick.cursor}"]
+        again = new_certificates(dg.build_sensor_context(instance=instance, cursor=tick.cursor))
+        assert isinstance(again, dg.SkipReason)
+        # The main job deploys in a run of its own; a sensor that looks for the first time has no cursor.
+        snapshot, deployment = platform.store.put(b"snapshot"), platform.store.put(b"deployment")
+        seen = (InputRef(CERTIFICATE, "a/b", content),)
+        taken = (InputRef(SNAPSHOT, None, snapshot),)
+        platform.ledger.append(
+            [
+                ProvenanceEntry(SNAPSHOT, None, snapshot, seen, "1.0.0"),
+                ProvenanceEntry(DEPLOYMENT, None, deployment, taken, "1.0.0"),
+            ],
+            run_id="run-2",
+        )
+        first = new_certificates(dg.build_sensor_context(instance=instance))
+        assert isinstance(first, dg.SensorResult)
+        assert not first.run_requests
+        assert first.cursor == tick.cursor

@@ -69,6 +69,11 @@ def test_exit_codes(words: list[str], code: int) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_brackets_of_units_are_shown() -> None:
+    """The terminal's library reads brackets as markup unless it is told not to."""
+    assert "mmBtu[gross]" in glac("formulas", "show", "epa.cccl.stationary.heat-content").stdout
+
+
 def test_a_calculation_is_cited_and_hashed_the_same_every_time() -> None:
     once = answer("calculate", GAS, "activity=1000 kWh[gross]", "--gwp", "AR6")
     again = answer("calculate", GAS, "activity=1000 kWh[gross]", "--gwp", "AR6")

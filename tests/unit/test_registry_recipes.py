@@ -25,6 +25,7 @@ from registry_ops.recipes import (
     SNAPSHOT_RECIPE,
     Certified,
     RegistryWorld,
+    deployed_certificates,
     plan_deployments,
 )
 from registry_ops.registry.models import AgentStatus, Deployment, DeploymentStatus
@@ -69,14 +70,16 @@ def deployed(world: RegistryWorld) -> dict[str, tuple[str, str | None]]:
 def test_a_certificate_ends_in_a_registered_agent_that_starts(
     world: RegistryWorld, platform: Platform, carbon: tuple[PackSpec, bytes]
 ) -> None:
-    certify(world, platform, carbon)
+    content = certify(world, platform, carbon)
     first = record(SNAPSHOT_RECIPE, world, run_id="run-a")
     assert first.made.facts == {"versions": 1, "refused": {}}
     assert is_current(SNAPSHOT_RECIPE, world)
+    assert deployed_certificates(world.ledger) == frozenset()
     second = record(DEPLOYMENT_RECIPE, world, run_id="run-a")
     assert second.made.facts == {"environment": "local", "LIVE": 1}
     assert deployed(world) == {carbon[0].id: ("LIVE", None)}
     assert is_current(DEPLOYMENT_RECIPE, world)
+    assert content in {ref.content_sha256 for ref in deployed_certificates(world.ledger)}
     assert world.registry.get_agent(carbon[0].id).current_version == carbon[0].version
     table = read_table(second.made.content)
     assert table.select("status", "fault").rows() == [("LIVE", None)]
