@@ -138,4 +138,3 @@ def test_a_truncated_workbook_is_refused(tmp_path: Path) -> None:
 
 def test_no_file_of_it_ships() -> None:
     assert publisher("ecoinvent").files == {}
-    assert publisher("ecoinvent").asset is None

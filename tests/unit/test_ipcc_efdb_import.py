@@ -130,4 +130,3 @@ def test_truncated_files_are_refused(tmp_path: Path) -> None:
 
 def test_no_file_of_it_ships() -> None:
     assert publisher("ipcc-efdb").files == {}
-    assert publisher("ipcc-efdb").asset is None
