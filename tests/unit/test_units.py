@@ -155,6 +155,7 @@ MIXED = [
     ("tonne_km", "km"),
     ("head", "person"),
     ("room_night", "item"),
+    ("passenger_equivalent_km", "passenger_km"),
     ("person_night", "room_night"),
     ("kg", "L"),
 ]
