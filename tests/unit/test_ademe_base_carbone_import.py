@@ -164,6 +164,11 @@ def test_fuel_properties(result: ImportResult) -> None:
     assert (row["activity"], row["cite_row"]) == ("diesel", 12)
 
 
+def test_what_belongs_to_one_producer_says_so(tmp_path: Path) -> None:
+    made = ademe.read(workbook(tmp_path / "b.xlsx", [{**ROWS[5], "status": "Valide spécifique"}]))
+    assert (factor(made, 4)["note"], factor(made, 4)["not_counted"]) == ("specific to one producer", None)
+
+
 def test_of_one_identity_the_newer_element_counts(tmp_path: Path) -> None:
     newer = {**ROWS[4], "status": "Valide générique", "created": dt.date(2025, 4, 24)}
     older = {**newer, "id": 99, "created": dt.date(2023, 9, 27)}

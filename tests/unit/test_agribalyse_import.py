@@ -28,12 +28,12 @@ HEAD = (
 )
 #: Two foods of one CIQUAL code, as the publisher has them.
 TOMATO = (
-    '20047_1,20047,"fruits, légumes",légumes,"Tomate, crue","Tomato, raw",de saison,0,Ambiant (court),'
+    '20047_1,20047,"fruits, légumes, œufs",légumes,"Tomate, crue","Tomato, raw",de saison,0,Ambiant (court),'
     "PS,Pas de préparation ,2.46,0.11,0.62,0.0041953696,0.12,0.68,0.0127,0.0011,0.0024,0.083,"
     "0.22337031999999998,-1.9,3.27,0.19,6.47,0.8"
 )
 FLOWN = (
-    '20047_2,20047,"fruits, légumes",légumes,"Tomate, crue, hors saison","Tomato, raw, off season",'
+    '20047_2,20047,"fruits, légumes, œufs",légumes,"Tomate, crue, hors saison","Tomato, raw, off season",'
     "hors saison,1,Ambiant (court),PS,Pas de préparation,2.5,0.9,5.4,0.25,0.63,9.1,0.38,0.056,0.24,"
     "0.67,16.9,268,77.9,2.01,29.4,4.15"
 )
@@ -51,9 +51,9 @@ def test_the_climate_indicator_is_the_factor(tmp_path: Path) -> None:
     row = result.factors.sort("cite_row").row(0, named=True)
     assert (row["co2e"], row["co2e_unit"], row["activity_unit"]) == (0.62, "kg/kg", "kg")
     assert (row["gwp_set"], row["region"], row["year"]) == ("AR5-feedbacks", "FR", 2020)
-    assert row["activity_path"] == "fruits, légumes > légumes > Tomate, crue"
+    assert row["activity_path"] == "fruits, légumes, œufs > légumes > Tomate, crue"
     assert (row["activity"], row["data_quality"], row["cite_row"]) == ("food-tomate-crue", "DQR 2.46", 2)
-    assert row["factor_id"].endswith("/20047_1")
+    assert row["factor_id"].endswith("/fruits-legumes-oeufs-legumes-tomate-crue/fr/2020/kg/20047_1")
     assert row["note"] == (
         "Tomato, raw; CIQUAL 20047; delivery: Ambiant (court); packaging: PS; "
         "preparation: Pas de préparation; season: de saison"
@@ -100,7 +100,7 @@ BAD: dict[str, tuple[str | bytes, str, dict[str, object]]] = {
     "cut off in a line": (TEXT[:-40], "LAYOUT_UNKNOWN", {"row": 3}),
     "a header only": (HEAD + "\n", "LAYOUT_UNKNOWN", {}),
     "nothing": ("", "LAYOUT_UNKNOWN", {}),
-    "Latin-1": (TEXT.encode("latin-1"), "ENCODING_UNKNOWN", {}),
+    "Windows-1252": (TEXT.encode("cp1252"), "ENCODING_UNKNOWN", {}),
     "UTF-8 read as Latin-1": (TEXT.encode().decode("latin-1"), "LAYOUT_UNKNOWN", {"row": 1}),
 }  # fmt: skip
 

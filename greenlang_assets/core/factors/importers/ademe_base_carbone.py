@@ -472,6 +472,8 @@ class _Base:
     def _factor(self, row: _Row, unit: tables.Unit, total: float) -> str:
         parts, aside, notes = _parts(row.gases)
         begin, end, validity_note = validity(row.text("Période de validité"))
+        if row.text("Statut de l'élément") == "Valide spécifique":
+            notes.append("specific to one producer")
         if row.within_missing:
             notes.append("place within the region printed as #N/A")
         made = factor_row(

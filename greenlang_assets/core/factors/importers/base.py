@@ -129,6 +129,9 @@ _WORDS = {
     "%": " pct ",
     "+": " plus ",
     "&": " and ",
+    # A ligature is two letters to those who look for it.
+    "œ": "oe",
+    "Œ": "Oe",
 }
 
 
