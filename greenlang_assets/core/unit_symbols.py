@@ -43,6 +43,7 @@ SYMBOLS: dict[str, dict[str, str]] = {
         "kBtu": "1000 * international_british_thermal_unit",
         "mmBtu": "1000000 * international_british_thermal_unit",
         "therm": "100000 * international_british_thermal_unit",
+        "million_therm": "100000000000 * international_british_thermal_unit",
         "therm_us": "US_therm",
         "therm_ec": "EC_therm",
         "toe": "41868000000 * joule",

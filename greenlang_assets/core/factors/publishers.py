@@ -146,10 +146,19 @@ PUBLISHERS = (
         {"owid-grid-2026": "owid-carbon-intensity/carbon-intensity-electricity.csv"},
         "factors/owid_grid",
     ),
+    Publisher(
+        "uk-ets",
+        _importer("uk_ets"),
+        {
+            "uk-ets-inventory-factors-2024": "uk-ets-ghgi/uk-ggi-carbon-emission-factors-2024.xlsx",
+            "uk-ets-inventory-factors-2025": "uk-ets-ghgi/uk-ggi-carbon-emission-factors-2025.xlsx",
+        },
+        "factors/uk_ets",
+    ),
     Publisher("ipcc-gwp", _importer("ipcc_gwp"), {"gwp": "ipcc-gwp/globalwarmingpotentials.csv"}),
     # Licensed: the importers read the user's own copy, and no figure ships.
-    Publisher("ecoinvent", _importer("ecoinvent")),
-    Publisher("ipcc-efdb", _importer("ipcc_efdb")),
+    Publisher("ecoinvent", _importer("ecoinvent"), asset="factors/ecoinvent"),
+    Publisher("ipcc-efdb", _importer("ipcc_efdb"), asset="factors/ipcc_efdb"),
 )
 
 
