@@ -20,6 +20,7 @@ def factory_world_of(platform: Platform) -> FactoryWorld:
         ledger=world.ledger,
         publisher_files=world.publisher_files,
         tenant_folders=world.tenant_folders,
+        own_factors=world.own_factors,
         signer=factory_signer(platform.settings),
         clock=SystemClock(),
         sandbox=ProcessSandbox(),

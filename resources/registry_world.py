@@ -34,6 +34,7 @@ def open_registry_world(platform: Platform) -> Iterator[RegistryWorld]:
             ledger=world.ledger,
             publisher_files=world.publisher_files,
             tenant_folders=world.tenant_folders,
+            own_factors=world.own_factors,
             registry=AgentRegistry(database, platform.store, tenant=DEVELOPMENT_TENANT, clock=clock),
             certificates=SignedCertificates(platform.store, factory_signer(platform.settings)),
             sandbox=ProcessSandbox(),

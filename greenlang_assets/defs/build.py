@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from greenlang_assets.defs import factors, keys, marts, provenance_ledger, tenants
+from greenlang_assets.defs import factors, keys, marts, provenance_ledger, publisher_files, tenants
 
 #: Assets of one cohort and period, made together.
 TENANT_RUN = (keys.ACTIVITY, keys.EMISSIONS, keys.REJECTED, keys.TOTALS)
@@ -39,11 +39,20 @@ MARTS_JOB = dg.define_asset_job(
 
 
 def build_assets_defs() -> dg.Definitions:
-    """Factors, formulas, tenants, marts and the ledger's verification."""
+    """Publishers' files, factors, formulas, tenants, marts and the ledger's verification."""
     return dg.Definitions(
-        assets=[*factors.ASSETS, *tenants.ASSETS, marts.marts, provenance_ledger.ledger],
+        assets=[
+            *publisher_files.SOURCES,
+            *factors.ASSETS,
+            *tenants.ASSETS,
+            marts.marts,
+            provenance_ledger.ledger,
+        ],
         asset_checks=[*factors.CHECKS, *tenants.CHECKS],
-        jobs=[FACTORS_JOB, REGISTER_JOB, EMISSIONS_JOB, MARTS_JOB, provenance_ledger.VERIFICATION_JOB],
-        schedules=[provenance_ledger.DAILY_VERIFICATION],
+        jobs=[
+            *(publisher_files.OBSERVE_JOB, FACTORS_JOB, REGISTER_JOB, EMISSIONS_JOB, MARTS_JOB),
+            provenance_ledger.VERIFICATION_JOB,
+        ],
+        schedules=[*publisher_files.schedules(FACTORS_JOB), provenance_ledger.DAILY_VERIFICATION],
         executor=dg.in_process_executor,
     )

@@ -35,6 +35,18 @@ def _properties(frame: pl.DataFrame) -> None:
     require_properties(frame)
 
 
+def _values(frame: pl.DataFrame) -> None:
+    from greenlang_assets.core.factors.reference_contracts import require_values
+
+    require_values(frame)
+
+
+def _goods(frame: pl.DataFrame) -> None:
+    from greenlang_assets.core.factors.reference_contracts import require_goods
+
+    require_goods(frame)
+
+
 def _tenants(frame: pl.DataFrame) -> None:
     from greenlang_assets.core.tenants import contracts
 
@@ -82,6 +94,16 @@ def gwp_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
 def properties_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     """The fuel properties can be used."""
     return _blocking(key, "contract", "positive, cited, with a unit that reads", _properties)
+
+
+def values_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """Published values are whole."""
+    return _blocking(key, "contract", "finite, with measure and unit, cited, each once", _values)
+
+
+def goods_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """Codes of goods have names."""
+    return _blocking(key, "contract", "every code with its name and path, once a year", _goods)
 
 
 def library_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dagster import AssetKey
 
-US_EPA_HUB = AssetKey(["factors", "us_epa_hub"])
-US_EPA_EGRID = AssetKey(["factors", "us_epa_egrid"])
-UK_DESNZ = AssetKey(["factors", "uk_desnz"])
 IPCC_GWP = AssetKey(["factors", "ipcc_gwp"])
 FUEL_PROPERTIES = AssetKey(["factors", "fuel_properties"])
 PUBLISHED_VALUES = AssetKey(["factors", "published_values"])
+GOODS_NOMENCLATURE = AssetKey(["factors", "goods_nomenclature"])
 CATALOGUE = AssetKey(["factors", "catalogue"])
+RELEASE_REPORT = AssetKey(["factors", "release_report"])
 
 LIBRARY = AssetKey(["formulas", "library"])
 

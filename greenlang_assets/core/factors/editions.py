@@ -494,13 +494,21 @@ def judge(result: ImportResult, gwp: pl.DataFrame) -> None:
             expected="at least one factor, value or property",
             where={"file": result.source.file},
         )
-    if result.factors.height:
-        contracts.require(result.factors, result.source.file)
-    if result.properties.height:
-        reference_contracts.require_properties(result.properties)
-    if "gwp" in result.others:
-        reference_contracts.require_gwp(result.others["gwp"])
+    if "factors" in parts:
+        contracts.require(parts["factors"], result.source.file)
+    for kind, require in _CONTRACTS.items():
+        if kind in parts:
+            require(parts[kind])
     cross_check(result, result.others.get("gwp", gwp))
+
+
+#: What is required of the tables beside the factors.
+_CONTRACTS = {
+    "gwp": reference_contracts.require_gwp,
+    "properties": reference_contracts.require_properties,
+    "values": reference_contracts.require_values,
+    "goods": reference_contracts.require_goods,
+}
 
 
 def _parts(result: ImportResult) -> dict[str, pl.DataFrame]:

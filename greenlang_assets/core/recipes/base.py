@@ -38,6 +38,7 @@ class World:
         ledger: the append-only chain of entries.
         publisher_files: folder of the publishers' own files, where there is one.
         tenant_folders: folders that hold one folder a tenant programme.
+        own_factors: folder of the factor tables that the user imported, where there is one.
 
     Two worlds over the same folders are equal: what is loaded by its content hash is the same content
     whichever connection it came through, and so may be kept from one run to the next.
@@ -47,6 +48,7 @@ class World:
     ledger: Ledger = field(compare=False)
     publisher_files: Path | None
     tenant_folders: tuple[Path, ...]
+    own_factors: Path | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,27 @@
 """Recipes of the factor assets: one a publisher, their union, the GWP sets and the fuel properties.
 
-Belongs here: which shipped tables an asset holds, and the proof that they are the publisher's.
-Does not belong here: reading a publisher's file (``core.factors.importers``), finding a factor.
+Belongs here: which tables an asset holds, and the proof that they are the publisher's.
+Does not belong here: reading a publisher's file (``core.factors.importers``), which version of an edition is
+in force (``core.factors.editions``), finding a factor, the release report (``core.recipes.release``).
 
-A publisher's asset loads the shipped table, whose content hash the manifest holds. Where the publisher's
-own file is at hand it is read again, and the asset is refused unless every row comes out the same.
+A publisher's asset loads the tables that ship and those that the user imported, each verified against the
+content hash in its manifest. Where the publisher's own file is at hand it is read again, and the asset is
+refused unless every row comes out the same. Before anything is recorded, the contract of factor tables
+judges the rows: the blocking check in Dagster guards one run, this guards every later one, so that an
+edition that fails never reaches the catalogue by a way round.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors import publishers, tables
+from greenlang_assets.core.factors import contracts, publishers, tables
 from greenlang_assets.core.factors.catalogue import Catalogue
+from greenlang_assets.core.factors.editions import Editions, Stored
 from greenlang_assets.core.factors.model import FACTOR_KEY
 from greenlang_assets.core.gwp import GwpTable
 from greenlang_assets.core.provenance.canonical import table_bytes, table_sha256
@@ -30,32 +34,28 @@ _CODE = (
     "greenlang_assets/core/recipes/factors.py",
 )
 
-#: Asset -> the importer behind its shipped tables, assets in alphabetical order.
-PUBLISHERS = dict(sorted((p.asset, p.name) for p in publishers.PUBLISHERS if p.asset and p.files))
+#: Asset -> the importer behind its tables, assets in alphabetical order. A licensed publisher's asset holds
+#: what the user imported, and nothing before that.
+PUBLISHERS = dict(sorted((p.asset, p.name) for p in publishers.PUBLISHERS if p.asset))
 GWP = "factors/ipcc_gwp"
 PROPERTIES = "factors/fuel_properties"
 VALUES = "factors/published_values"
+NOMENCLATURE = "factors/goods_nomenclature"
 CATALOGUE = "factors/catalogue"
 
 
-def _shipped(kind: str, importer: str | None) -> dict[str, dict[str, Any]]:
-    """Manifest entries of the tables of one kind, of one importer or of all."""
-    entries = tables.read_manifest()["tables"]
-    return {
-        name: entry
-        for name, entry in sorted(entries.items())
-        if entry["kind"] == kind and importer in (None, entry.get("importer"))
-    }
+def editions_of(world: World) -> Editions:
+    """The shipped tables and the user's."""
+    return Editions(tables.FACTORS_ROOT, world.own_factors)
 
 
 def _sources(kind: str, importer: str | None, world: World, partition: str | None) -> tuple[InputRef, ...]:
-    del world, partition
-    files = {
-        (source["file"], source["sha256"])
-        for entry in _shipped(kind, importer).values()
-        for source in entry["sources"]
-    }
-    return tuple(file_input(*file) for file in sorted(files))
+    """The publishers' files behind the tables, and the user's tables themselves: both decide the content."""
+    del partition
+    found = editions_of(world).in_force(kind, importer)
+    files = {(source["file"], source["sha256"]) for table in found for source in table.entry["sources"]}
+    own = {(f"own/{table.name}", str(table.entry["content_sha256"])) for table in found if table.own}
+    return tuple(file_input(*file) for file in sorted(files | own))
 
 
 @lru_cache(maxsize=1)
@@ -68,26 +68,31 @@ def _read_again(publisher_files: Path) -> dict[str, str]:
 
 
 def _verified(world: World, kind: str, importer: str | None) -> pl.DataFrame:
-    frames = []
-    for name, entry in _shipped(kind, importer).items():
-        frame = pl.read_parquet(tables.FACTORS_ROOT / name)
+    """The rows in force, every table checked against its manifest and, where it ships, its file."""
+
+    def read(table: Stored) -> pl.DataFrame:
+        frame = tables.read_table(table.path, table.entry)
         found = table_sha256(frame, key=tables.KINDS[kind][1])
-        _require_same(name, found, str(entry["content_sha256"]), "TABLE_ALTERED", "the manifest")
-        if kind in ("factors", "values") and world.publisher_files is not None:
-            fresh = _read_again(world.publisher_files)[name]
-            _require_same(name, found, fresh, "PUBLISHER_FILE_DIFFERS", "the publisher's file, read now")
-        frames.append(frame)
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict(tables.KINDS[kind][0]))
+        expected = str(table.entry["content_sha256"])
+        _require_same(table.name, found, expected, "TABLE_ALTERED", "the manifest")
+        if kind in ("factors", "values") and world.publisher_files is not None and not table.own:
+            fresh = _read_again(world.publisher_files)[table.name]
+            _require_same(
+                table.name, found, fresh, "PUBLISHER_FILE_DIFFERS", "the publisher's file, read now"
+            )
+        return frame
+
+    return editions_of(world).active(kind, importer=importer, read=read)
 
 
 def _require_same(name: str, found: str, expected: str, code: str, what: str) -> None:
     if found != expected:
         raise GreenlangError(
             code,
-            f"the shipped table {name} is not that of {what}",
+            f"the table {name} is not that of {what}",
             found=found,
             expected=expected,
-            hint="rebuild the tables with `glac factors import` and look at the difference",
+            hint="restore the table, or import the publisher's file with `glac factors import`",
             where={"file": name},
         )
 
@@ -95,20 +100,33 @@ def _require_same(name: str, found: str, expected: str, code: str, what: str) ->
 def _make_publisher(importer: str, world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del partition, inputs
     frame = _verified(world, "factors", importer)
-    entries = _shipped("factors", importer)
+    if frame.height:
+        contracts.require(frame, importer)
+    entries = [table.entry for table in editions_of(world).in_force("factors", importer)]
+    # Several editions of the user's may come from one file, which was read once.
+    read = {tuple(source["sha256"] for source in entry["sources"]): entry for entry in entries}
     return Made(
         table_bytes(frame, key=FACTOR_KEY),
         facts={
             "factors": frame.height,
             "editions": sorted(frame["edition"].unique()),
             "datasets": sorted(frame["dataset"].unique()),
+            "versions": versions(frame),
             "licence": " | ".join(sorted(frame["cite_licence"].unique())),
         },
         notes={
-            "rows read from the publisher": sum(entry["rows_read"] for entry in entries.values()),
-            "left out, with reasons": {name: entry["skipped"] for name, entry in entries.items()},
+            "rows read from the publisher": sum(entry["rows_read"] for entry in read.values()),
+            "left out, with reasons": {
+                entry["sources"][0]["file"]: entry["skipped"] for entry in read.values() if entry["sources"]
+            },
         },
     )
+
+
+def versions(frame: pl.DataFrame) -> dict[str, str]:
+    """Semantic version of every edition among the factors, by ``publisher/dataset/edition``."""
+    named = frame.select(pl.concat_str("publisher", "dataset", "edition", separator="/"), "version")
+    return dict(named.unique().sort("publisher").iter_rows())
 
 
 def _make_table(kind: str, world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
@@ -133,7 +151,11 @@ def _make_catalogue(world: World, partition: str | None, inputs: tuple[InputRef,
     counted = catalogue.stats()
     return Made(
         table_bytes(frame, key=FACTOR_KEY),
-        facts={"factors": counted["total"], "published_values": counted["published_values"]},
+        facts={
+            "factors": counted["total"],
+            "published_values": counted["published_values"],
+            "versions": versions(frame),
+        },
         indexed=True,
         notes={"by publisher": counted["by_publisher"], "by licence": counted["by_licence"]},
     )
@@ -152,7 +174,12 @@ RECIPES = (
     ),
     *(
         Recipe(asset, "1.0.0", _CODE, partial(_sources, kind, None), partial(_make_table, kind))
-        for asset, kind in ((GWP, "gwp"), (PROPERTIES, "properties"), (VALUES, "values"))
+        for asset, kind in (
+            (GWP, "gwp"),
+            (PROPERTIES, "properties"),
+            (VALUES, "values"),
+            (NOMENCLATURE, "goods"),
+        )
     ),
     Recipe(CATALOGUE, "1.0.0", _CODE, _publishers, _make_catalogue),
 )

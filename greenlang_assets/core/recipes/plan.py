@@ -84,7 +84,7 @@ def summary(world: World) -> dict[str, Any]:
     largest = _largest_total(world)
     return {
         "factors": catalogue["factors"],
-        "published_values": catalogue["published_values"],
+        "published_values": catalogue["published_values"] + _further_values(world),
         "equations": library["equations"],
         "formulas": library["bindings"],
         "tenants": _facts(world, "tenants/register")["tenants"],
@@ -100,6 +100,11 @@ def summary(world: World) -> dict[str, Any]:
         },
         "example": largest,
     }
+
+
+def _further_values(world: World) -> int:
+    """Published figures beside those of the factors: each stands in a table of its own."""
+    return sum(_facts(world, asset)["rows"] for asset in (factors.VALUES, factors.PROPERTIES, factors.GWP))
 
 
 def _facts(world: World, asset: str, partition: str | None = None) -> dict[str, Any]:
