@@ -10,67 +10,24 @@ import datetime as dt
 import json
 import os
 import platform as machine
-import sqlite3
-import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from benchmarks.factors import catalogue_benchmarks
+from benchmarks.http_lookups import http_benchmarks
+from benchmarks.timing import percentiles
 from greenlang_assets.core.calculation.batch import calculate_batch
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.calculation.model import CalculationContext
-from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.tenants.dataset import load_dataset
 
 RESULTS = Path(__file__).with_name("results.json")
 GAS = "us-epa/stationary-combustion/2024/natural-gas-natural-gas/us/2024/mmbtu/gross"
-
-
-def percentiles(work: Callable[[], object], *, times: int) -> dict[str, float]:
-    """Median and 95th percentile of one call, in microseconds, after a warm-up."""
-    work()
-    spent = []
-    for _ in range(times):
-        began = time.perf_counter_ns()
-        work()
-        spent.append((time.perf_counter_ns() - began) / 1000)
-    spent.sort()
-    return {"p50_us": round(statistics.median(spent), 2), "p95_us": round(spent[int(times * 0.95)], 2)}
-
-
-def lookups() -> dict[str, Any]:
-    """One factor by its id: catalogue, plain dict, SQLite, DuckDB over the same rows."""
-    catalogue = Catalogue.shipped()
-    frame = catalogue.frame
-    plain = {row["factor_id"]: row for row in frame.iter_rows(named=True)}
-    lite = sqlite3.connect(":memory:")
-    lite.execute("create table factors (factor_id text primary key, co2 real)")
-    lite.executemany("insert into factors values (?, ?)", frame.select("factor_id", "co2").iter_rows())
-    duck = duckdb.connect()
-    duck.register("frame", frame.select("factor_id", "co2").to_arrow())
-    duck.execute("create table factors as select * from frame")
-    return {
-        "ours, a factor with its citation": percentiles(lambda: catalogue.factor(GAS), times=2000),
-        "ours, exact look-up by activity, region, year": percentiles(
-            lambda: catalogue.lookup(
-                activity="natural-gas", region="US", year=2024, dataset="stationary-combustion",
-                edition="2024", activity_unit="mmBtu",
-            ),
-            times=2000,
-        ),
-        "plain dict, a row": percentiles(lambda: plain[GAS], times=2000),
-        "SQLite, one column": percentiles(
-            lambda: lite.execute("select co2 from factors where factor_id = ?", (GAS,)).fetchone(), times=2000
-        ),
-        "DuckDB, one column": percentiles(
-            lambda: duck.execute("select co2 from factors where factor_id = ?", (GAS,)).fetchone(), times=300
-        ),
-    }  # fmt: skip
 
 
 def batches() -> dict[str, Any]:
@@ -120,14 +77,14 @@ def single() -> dict[str, Any]:
     }
 
 
-def catalogue_load() -> dict[str, Any]:
-    """Loading every shipped factor from disk, imports apart."""
-    spent = []
-    for _ in range(7):
-        began = time.perf_counter()
-        Catalogue.shipped()
-        spent.append((time.perf_counter() - began) * 1000)
-    return {"factors": Catalogue.shipped().frame.height, "median_ms": round(statistics.median(spent), 1)}
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return machine.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown"
 
 
 def main() -> None:
@@ -135,18 +92,21 @@ def main() -> None:
     results = {
         "machine": {
             "system": f"{machine.system()} {machine.machine()}",
+            "processor": _processor(),
             "cores": os.cpu_count(),
+            "memory, GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+            "load before": round(os.getloadavg()[0], 1),
             "python": sys.version.split()[0],
             "polars": pl.__version__,
             "duckdb": duckdb.__version__,
             "day": dt.datetime.now(dt.UTC).date().isoformat(),
         },
-        "catalogue load": catalogue_load(),
-        "factor look-up": lookups(),
+        "factor catalogue": catalogue_benchmarks(),
+        "over HTTP, at a steady rate": http_benchmarks(),
         "one calculation": single(),
         "batch over the example tenants": batches(),
     }
-    text = json.dumps(results, indent=2)
+    text = json.dumps(results, indent=2, ensure_ascii=False)
     RESULTS.write_text(text + "\n", encoding="utf-8")
     print(text)
 

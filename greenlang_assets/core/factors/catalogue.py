@@ -152,10 +152,10 @@ class Catalogue:
     def prepare(self) -> Catalogue:
         """Build every index now, so that no first question waits for one; returns the catalogue itself."""
         index = self.index
-        assert index.rows.keys() is not None
+        assert len(index.rows) == self.frame.height
         for column in _DISTINGUISHING:
             if column != "year":
-                assert index.column(column).numbers is not None
+                index.pin(column)
         # The first word in another spelling imports what compares spellings.
         self.search("electrcity")
         return self
@@ -271,14 +271,14 @@ class Catalogue:
 
     def _pinned(self, column: str, wanted: str) -> tuple[list[int], int | None]:
         """The column's codes and that of the wanted text; None, which no row has, for an unknown text."""
-        coded = self.index.column(column)
-        code = coded.code.get(wanted)
+        numbers, codes = self.index.pin(column)
+        code = codes.get(wanted)
         if code is None and column == "publisher":
-            code = coded.code.get(publisher_id(wanted))
+            code = codes.get(publisher_id(wanted))
         if code is None and column == "activity_unit":
             # People's spellings cost the unit library; the canonical one does not.
-            code = coded.code.get(_canonical_unit(wanted))
-        return coded.numbers, code
+            code = codes.get(_canonical_unit(wanted))
+        return numbers, code
 
     def not_found(self, activity: str, region: str | None = None) -> GreenlangError:
         """That an activity, or an activity in a region, has no factor; names what is near."""

@@ -62,6 +62,7 @@ class FactorIndex:
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
         self._coded: dict[str, Coded] = {}
+        self._pins: dict[str, tuple[list[int], dict[str, int]]] = {}
         self.years: list[int] = frame["year"].to_list()
         #: Activity -> region -> rows, in the order of the table; withdrawn rows left out.
         self.places: dict[str, dict[str, list[int]]] = _places(frame)
@@ -71,6 +72,14 @@ class FactorIndex:
         if name not in self._coded:
             self._coded[name] = Coded(self._frame[name])
         return self._coded[name]
+
+    def pin(self, name: str) -> tuple[list[int], dict[str, int]]:
+        """What a look-up compares: the codes of a column's rows, and text -> code."""
+        pin = self._pins.get(name)
+        if pin is None:
+            column = self.column(name)
+            pin = self._pins[name] = (column.numbers, column.code)
+        return pin
 
     def cell(self, name: str, row: int) -> Any:
         """What stands in one cell."""
