@@ -210,7 +210,7 @@ def _header(sheet: Sheet) -> tuple[int, _Layout, str]:
             "LAYOUT_UNKNOWN",
             "no header row with Scope and UOM in the first 40 rows",
             1,
-            found=sheet.text(1, "A"),
+            found=sheet.text(1, "A") or "an empty cell",
             expected=" | ".join(_LAYOUTS[-1].header),
         )
     edition = re.fullmatch(rf"{_EDITION} (\d{{4}})", cells[-1] or "")

@@ -239,7 +239,7 @@ def _edition(cover: Sheet) -> tuple[str, int]:
             "the cover does not name the edition and its issue",
             1,
             "A",
-            found=cover.text(1, "A"),
+            found=cover.text(1, "A") or "an empty cell",
             expected="… from the UK Greenhouse Gas Inventory (…, <year>) …, and below it Issue <number>",
         )
     return edition[1], int(issue[1])
@@ -254,8 +254,8 @@ def _year(sheet: Sheet, pattern: str) -> int:
             "the sheet's title does not name the year of its data",
             1,
             "A",
-            found=sheet.text(1, "A"),
-            expected=pattern,
+            found=sheet.text(1, "A") or "an empty cell",
+            expected=f"a text that fits {pattern}",
         )
     return int(year[1])
 
@@ -275,7 +275,7 @@ def _header(sheet: Sheet, expected: dict[str, tuple[str, ...]]) -> int:
             "LAYOUT_UNKNOWN",
             "no header row in the first 20 rows",
             1,
-            found=sheet.text(1, "A"),
+            found=sheet.text(1, "A") or "an empty cell",
             expected=" | ".join(texts[0] for texts in expected.values()),
         )
     for column in sorted({*expected, *sheet.columns()}):
