@@ -41,7 +41,7 @@ def test_an_element_is_a_factor_and_its_gases_are_co2e(result: ImportResult) -> 
     assert row["activity_path"] == (
         "Combustibles > Fossiles > Gazeux > Gaz naturel > Gaz naturel - 2022 > mix moyen > consommation"
     )
-    assert (row["activity"], row["region"], row["year"]) == ("natural-gas", "FR", 2022)
+    assert (row["activity"], row["region"], row["year"]) == ("natural-gas-life-cycle", "FR", 2022)
     assert (row["activity_unit"], row["calorific_basis"], row["co2e_unit"]) == ("kWh", "net", "kg/kWh")
     assert (row["co2e"], row["co2e_of_co2"], row["co2e_of_ch4"], row["co2e_of_n2o"]) == (
         0.25,
