@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
-from pydantic import BaseModel
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import references, tables
 from greenlang_assets.core.factors.index import FactorIndex
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA, Citation, EmissionFactor, FuelProperty
+from greenlang_assets.core.factors.records import Records
 from greenlang_assets.core.factors.references import Resolved, publisher_id
 from greenlang_assets.core.factors.regions import Rung, ladder
 from greenlang_assets.core.factors.search import SearchHit, SearchIndex
@@ -41,15 +41,6 @@ _DISTINGUISHING = (
     "activity_path",
 )
 _CITE = "cite_"
-_PLAIN = tuple(name for name in FACTOR_SCHEMA if not name.startswith(_CITE))
-_CITED = tuple(name.removeprefix(_CITE) for name in FACTOR_SCHEMA if name.startswith(_CITE))
-_Record = TypeVar("_Record", bound=BaseModel)
-_FIELDS: dict[type[BaseModel], set[str]] = {
-    EmissionFactor: set(EmissionFactor.model_fields),
-    Citation: set(Citation.model_fields),
-}
-#: So many records are kept once they were made: making one costs more than finding it. About 40 MB.
-_KEPT_RECORDS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +55,12 @@ class Match:
     row: int
     matched_level: str
     year_distance: int
-    record: Callable[[int], EmissionFactor] = field(repr=False, compare=False)
+    catalogue: Catalogue = field(repr=False, compare=False)
 
     @property
     def factor(self) -> EmissionFactor:
         """The factor with all its figures and its citation."""
-        return self.record(self.row)
+        return self.catalogue.record(self.row)
 
 
 def _citation(row: Mapping[str, Any]) -> Citation:
@@ -80,17 +71,6 @@ def to_factor(row: Mapping[str, Any]) -> EmissionFactor:
     """A row of ``FACTOR_SCHEMA`` as a record."""
     plain = {name: value for name, value in row.items() if not name.startswith(_CITE)}
     return EmissionFactor(**plain, citation=_citation(row))
-
-
-def _trusted(model: type[_Record], values: dict[str, Any]) -> _Record:
-    """A record without the validation that its table has been through (``contracts``), which would cost
-    more than the whole look-up. ``model_construct`` does the same, six times as slowly."""
-    record = model.__new__(model)
-    object.__setattr__(record, "__dict__", values)
-    object.__setattr__(record, "__pydantic_fields_set__", _FIELDS[model])
-    object.__setattr__(record, "__pydantic_extra__", None)
-    object.__setattr__(record, "__pydantic_private__", None)
-    return record
 
 
 class Catalogue:
@@ -118,7 +98,6 @@ class Catalogue:
         self._load_values = values
         #: Former versions of editions, for references that insist on one (``editions.catalogue`` sets it).
         self.former: references.Former | None = None
-        self._record = lru_cache(maxsize=_KEPT_RECORDS)(self._make_record)
 
     @classmethod
     def shipped(cls, root: Path = tables.FACTORS_ROOT) -> Catalogue:
@@ -141,6 +120,10 @@ class Catalogue:
         return FactorIndex(self.frame)
 
     @cached_property
+    def _record(self) -> Callable[[int], EmissionFactor]:
+        return Records(self.frame).record
+
+    @cached_property
     def values(self) -> pl.DataFrame | None:
         """Published figures that are no factors of their own; None where the catalogue has no such table."""
         return None if self._load_values is None else self._load_values()
@@ -156,17 +139,16 @@ class Catalogue:
         for column in _DISTINGUISHING:
             if column != "year":
                 index.pin(column)
+        assert self._record is not None
         # The first word in another spelling imports what compares spellings.
         self.search("electrcity")
         return self
 
-    def _make_record(self, row: int) -> EmissionFactor:
-        cells = self.frame.row(row)
-        values = dict(zip(_PLAIN, cells, strict=False))
-        values["citation"] = _trusted(Citation, dict(zip(_CITED, cells[len(_PLAIN) :], strict=True)))
-        return _trusted(EmissionFactor, values)
-
     # --- questions
+
+    def record(self, row: int) -> EmissionFactor:
+        """The factor in a row of ``frame``."""
+        return self._record(row)
 
     def factor(self, factor_id: str) -> EmissionFactor:
         """The factor of that id.
@@ -182,7 +164,7 @@ class Catalogue:
                 found=factor_id,
                 expected="one of the nearest: " + ", ".join(_near(factor_id.lower(), self.index.rows)),
             )
-        return self._record(row)
+        return self.record(row)
 
     def lookup(
         self,
@@ -246,7 +228,7 @@ class Catalogue:
         if len(rows) > 1:
             raise self._ambiguous(rows, activity)
         row = rows[0]
-        return Match(row, level, year - self.index.years[row], self._record)
+        return Match(row, level, year - self.index.years[row], self)
 
     def _candidates(
         self, activity: str, rungs: Iterable[Rung], pins: dict[str, str]
