@@ -54,7 +54,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({**GAS, "year": 2024, "region": "US-TX"}, "FACTOR_NOT_FOUND", "US"),
     ({**GAS, "year": 2024, "region": "FR", "fallback": True}, "FACTOR_NOT_FOUND", "US"),
     ({**GAS, "year": 2024, "activity_unit": "kg"}, "FACTOR_NOT_FOUND", "scf"),
-    ({**GAS, "year": 2024, "edition": "2023"}, "FACTOR_NOT_FOUND", "2024, 2025"),
+    ({**GAS, "year": 2024, "edition": "1999"}, "FACTOR_NOT_FOUND", "2024, 2025"),
     ({**GAS, "year": 2024, "publisher": "iea"}, "FACTOR_NOT_FOUND", "us-epa"),
     ({**GRID, "region": "RFCW", "year": 2012}, "FACTOR_NOT_FOUND", "US-EGRID-RFCW"),
     (

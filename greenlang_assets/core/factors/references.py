@@ -39,6 +39,7 @@ PUBLISHERS = {
     "desnz": "uk-desnz",
     "beis": "uk-desnz",
     "uk-desnz": "uk-desnz",
+    "uk-ets": "uk-ets",
     "ipcc": "ipcc",
 }
 #: What people call a dataset: the dataset, and the item that narrows it to what they mean.
