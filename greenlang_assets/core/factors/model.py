@@ -75,8 +75,8 @@ class EmissionFactor(BaseModel):
     activity: str = Field(description="harmonised activity, e.g. natural-gas, grid-electricity, diesel")
     scope: Literal["1", "2", "3", "outside"] | None = None
     region: str = Field(
-        description="ISO 3166-1 alpha-2, 3166-2, US-EGRID-<acronym>, GB-LDZ-<zone>, WORLD, or GROUP-<name> for "
-        "a group of countries as its publisher defines it"
+        description="ISO 3166-1 alpha-2, 3166-2, US-EGRID-<acronym>, GB-LDZ-<zone>, WORLD, or GROUP-<name> "
+        "for a group of countries as its publisher defines it"
     )
     year: int = Field(description="year that the factor describes")
     activity_unit: str = Field(description="what one unit of activity is: mmBtu, kWh, gallon, tonne …")
