@@ -4,11 +4,11 @@ Belongs here: the index of words, and how a hit is scored. Does not belong here:
 (``catalogue``), what words stand for (``search_words``).
 
 A word of the query that a factor has counts in full, a word that it has in another spelling (typing
-errors, beginnings of words) by its likeness; years and regions count most, because a factor of the wrong
-year or country is the costliest mistake. Of equal scores the later year comes first.
+errors, beginnings of words) by its likeness. A factor of another year or country than the query names keeps
+about half of its score, because that is the costliest mistake. Of equal scores the later year comes first.
 
 Words are indexed once per *subject* (publisher, dataset, activity, path, unit), which many regions and
-years share; years, regions and editions are added to the score as whole columns. The index is made in
+years share; years, regions and editions are brought in as whole columns. The index is made in
 memory from the very rows that it serves, in a fraction of a second when the first search asks for it: there
 is no copy on disk that could be out of step with the catalogue's content hash.
 """
@@ -25,6 +25,7 @@ import numpy.typing as npt
 import polars as pl
 
 from greenlang_assets.core.factors.index import Coded, current
+from greenlang_assets.core.factors.regions import WORLD
 from greenlang_assets.core.factors.search_words import SearchWords, shipped_words, words_expr, words_of
 
 #: What makes a subject, and how much a word in each of them says. The activity is the name that people look
@@ -37,8 +38,15 @@ _ACTIVITY_BONUS = 6.0
 _ACTIVITY_WORD = 0.5
 #: Well-to-tank factors share every word with the factor of the fuel itself: the query says which by "WTT".
 _WELL_TO_TANK = 0.6
-_YEAR_WEIGHT = 4.0
-_REGION_WEIGHT = 3.0
+#: What is left of the score of a factor that is of another year, or another region, than the query names;
+#: the world's factor serves where a region has none.
+_OTHER_YEAR = 0.6
+_OTHER_REGION = 0.45
+_WORLD = 0.55
+#: A query that names nothing but a year or a region finds its factors.
+_NAMED_ALONE = 0.3
+#: A region's name stands in many paths where it is not the region.
+_PLACE_WORD = 0.2
 #: A synonym says a little less than the word itself.
 _SYNONYM = 0.95
 _FUZZY_FLOOR = 80.0
@@ -208,18 +216,20 @@ class SearchIndex:
         ]
 
     def _scores(self, query: _Query) -> _Scores:
-        subjects = self._subject_scores(query.spellings)
+        kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
+        subjects = self._subject_scores(query.spellings) * self._brevity * kind
         scores: _Scores = subjects[self._subject_of]
-        if query.years:
-            scores += _YEAR_WEIGHT * np.isin(self._years, list(query.years))
-        if query.regions:
-            codes = [self._region.code[name] for name in query.regions]
-            scores += _REGION_WEIGHT * np.isin(self._region.codes, codes)
         if query.editions:
             told = [len(words & query.editions) for words in self._edition_words]
             scores += _EDITION_WEIGHT * math.log1p(len(told)) * np.array(told)[self._edition.codes]
-        kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
-        scores *= (self._brevity * kind)[self._subject_of]
+        if query.years:
+            named = np.isin(self._years, list(query.years))
+            scores = scores * np.where(named, 1.0, _OTHER_YEAR) + _NAMED_ALONE * named
+        if query.regions:
+            shares = {WORLD: _WORLD, **dict.fromkeys(query.regions, 1.0)}
+            share = np.array([shares.get(name, _OTHER_REGION) for name in self._region.names])
+            at = share[self._region.codes]
+            scores = scores * at + _NAMED_ALONE * (at == 1.0)
         return scores
 
     def _subject_scores(self, spellings: Iterable[dict[str, float]]) -> _Scores:
@@ -237,7 +247,11 @@ class SearchIndex:
         for word in understood:
             if word in self._activities:
                 named[self._activities.of(word)[0]] += 1
-        bonus = np.where(named == self._activity_length, _ACTIVITY_BONUS + _ACTIVITY_WORD * named, 0.0)
+        full = _ACTIVITY_BONUS + _ACTIVITY_WORD * named
+        # A part of a longer name is worth little, and one word of several nothing.
+        bonus = full * np.where(
+            named == self._activity_length, 1.0, (named > 1) * (named / self._activity_length) ** 2
+        )
         total += bonus[self._activity_of]
         return total
 
@@ -296,7 +310,7 @@ class SearchIndex:
             if regions:
                 # The word may stand in a publisher's name or path as well ("UK electricity").
                 if not ignored and word in self._postings:
-                    query.spellings.append({word: 1.0})
+                    query.spellings.append({word: _PLACE_WORD})
                 return 1
         if ignored:
             return 1
