@@ -65,6 +65,16 @@ def test_an_aggregate_is_found_under_its_own_region_and_nothing_falls_to_it(ship
     assert catalogue.search("steam asean")[0].region == "GROUP-ASEAN"
 
 
+def test_a_factor_that_counts_answers_before_one_kept_beside_it(shipped: Catalogue) -> None:
+    kept = {"not_counted": "its publisher gives the same identity again, newer"}
+    catalogue = small(shipped, kept, {})
+    assert catalogue.lookup(region="US", **HEAT).factor.factor_id == "row/1"
+    assert small(shipped, kept).lookup(region="US", **HEAT).factor.factor_id == "row/0"
+    with pytest.raises(GreenlangError) as refused:
+        small(shipped, kept, {}, {}).lookup(region="US", **HEAT)
+    assert str(refused.value.message).startswith("2 factors")
+
+
 def test_a_group_is_a_rung_for_its_publishers_factors_alone(
     shipped: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -226,6 +226,9 @@ class Catalogue:
         rows, level = found
         rows = self._at_year(rows, activity, region, year, free=edition is not None, fallback=fallback)
         if len(rows) > 1:
+            # A row that counts answers before one that is only kept beside it (an aggregate, a forerunner).
+            rows = [row for row in rows if self.index.counted[row]] or rows
+        if len(rows) > 1:
             raise self._ambiguous(rows, activity)
         row = rows[0]
         return Match(row, level, year - self.index.years[row], self)

@@ -90,6 +90,11 @@ class FactorIndex:
         """Factor id -> row."""
         return dict(zip(self._frame["factor_id"].to_list(), range(self._frame.height), strict=True))
 
+    @cached_property
+    def counted(self) -> list[bool]:
+        """Which rows count as factors of their own."""
+        return self._frame["not_counted"].is_null().to_list()
+
 
 def current(frame: pl.DataFrame) -> pl.Series:
     """Which rows their publisher has not withdrawn."""
