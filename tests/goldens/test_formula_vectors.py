@@ -35,6 +35,10 @@ SECOND_HAND = {
     "epa.cccl.fugitive.fire-screening",
     "epa.cccl.steam-boiler-efficiency",
     "ghgp.scope2.market-based",
+    "sbti.finance.annual-reduction",
+    "sbti.finance.owned",
+    "sbti.finance.tets",
+    "sbti.finance.wats",
 }
 
 #: Kilograms in the mass units that publishers use, written out here so that units.py does not judge itself.
