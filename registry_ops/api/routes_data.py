@@ -18,9 +18,9 @@ from registry_ops.api.services import Services
 
 Word = Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Words = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-#: Ids of factors and pinned references are longer than words.
-Reference = Annotated[str, Query(min_length=1, max_length=600, pattern=r"^[^\x00]*$")]
-ActivityPath = Annotated[str | None, Query(min_length=1, max_length=600, pattern=r"^[^\x00]*$")]
+#: Ids of factors, pinned references and paths with a tariff's wording are longer than words.
+Reference = Annotated[str, Query(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+ActivityPath = Annotated[str | None, Query(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 Year = Annotated[int | None, Query(ge=1900, le=2100)]
 
 

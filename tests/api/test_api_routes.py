@@ -142,6 +142,35 @@ def test_factors_and_formulas_are_looked_up(api: Api) -> None:
         assert client.get("/api/v1/formulas/no.such").json()["code"] == "FORMULA_NOT_FOUND"
 
 
+def test_factors_are_looked_up_by_id_and_reference_and_searched_within_a_region(api: Api) -> None:
+    gas = "us-epa/stationary-combustion/2024/natural-gas-natural-gas/us/2024/mmbtu/gross"
+    path = "/api/v1/ef/lookup"
+    with api.client() as client:
+        found = client.get(path, params={"activity": gas}).json()
+        assert (found["factor_id"], found["co2"], found["matched_level"]) == (gas, 53.06, "exact")
+        named = {"activity": "natural-gas", "region": "US", "year": 2024, "activity_unit": "mmBtu"}
+        more = {"calorific_basis": "gross", "activity_path": found["activity_path"]}
+        assert client.get(path, params={**named, **more}).json() == found
+        set_of = client.get(path, params={"activity": "ef://epa/stationary-combustion/2024"}).json()
+        assert set_of["rows"] > 100
+        assert client.get(path, params={"activity": set_of["pinned"]}).json()["pinned"] == set_of["pinned"]
+        older = {**named, "year": 2031, "region": "US-TX", "fallback": True}
+        answer = client.get(path, params=older).json()
+        assert (answer["matched_level"], answer["year_distance"]) == ("country", 2031 - answer["year"])
+        for wrong, code in (
+            ({"activity": "natural-gas", "region": "US"}, "LOOKUP_INCOMPLETE"),
+            ({**named, "scope": "9"}, "FACTOR_NOT_FOUND"),
+            ({**named, "activity_path": "x" * 1001}, "REQUEST_INVALID"),
+            ({"activity": "no/such/id"}, "FACTOR_NOT_FOUND"),
+            ({"activity": "ef://epa/nothing/2024"}, "REFERENCE_UNRESOLVED"),
+        ):
+            assert client.get(path, params=wrong).json()["code"] == code
+        narrowed = {"query": "gaz naturel", "region": "GB", "year": 2025, "publisher": "defra", "limit": 50}
+        hits = client.get("/api/v1/ef/search", params=narrowed).json()["hits"]
+        assert hits
+        assert {(hit["region"], hit["year"], hit["publisher"]) for hit in hits} == {("GB", 2025, "uk-desnz")}
+
+
 def test_a_pack_is_validated_with_all_its_errors_at_their_lines(api: Api) -> None:
     good = pack_text("natural_gas_v1").decode()
     with api.client() as client:
