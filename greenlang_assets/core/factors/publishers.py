@@ -33,12 +33,15 @@ class Publisher:
         files: table name (without ending) -> the publisher's file, below the folder of publishers' files.
             Empty where a licence forbids to ship: the importer then reads the user's own copy.
         asset: key of the asset that holds its factors, or None where there are none.
+        kept: tables whose file the folder of publishers' files may lack: they stay as they ship, and are
+            read again only where the file is there.
     """
 
     name: str
     read: Reader
     files: Mapping[str, str] = field(default_factory=dict)
     asset: str | None = None
+    kept: frozenset[str] = frozenset()
 
 
 def _importer(module: str) -> Reader:
@@ -99,9 +102,13 @@ PUBLISHERS = (
         _importer("uk_desnz"),
         {
             "uk-desnz-conversion-factors-2016": "uk-desnz-flat/2016_Flat_format_file_v01-01.xlsx",
+            "uk-desnz-conversion-factors-2017": "uk-desnz-flat/"
+            "Conversion_factors_2017_-_Flat_file__for_automatic_processing_only__v02-...(1).xls",
             "uk-desnz-conversion-factors-2018": "uk-desnz-flat/"
             "Conversion_factors_2018_-_Flat_file__for_automatic_processing_only__v01-01.xls",
             "uk-desnz-conversion-factors-2019": "uk-desnz-flat/conversion-factors-2019-flat-file-v01-02.xls",
+            "uk-desnz-conversion-factors-2020": "uk-desnz-flat/"
+            "Conversion_Factors_2020_-_Flat_file__for_automatic_processing_only_.xlsx",
             "uk-desnz-conversion-factors-2021": "uk-desnz-flat/"
             "conversion-factors-2021-flat-file-automatic-processing.xls",
             "uk-desnz-conversion-factors-2022": "uk-desnz-flat/ghg-conversion-factors-2022-flat-format.xls",
@@ -112,6 +119,8 @@ PUBLISHERS = (
             "uk-desnz-conversion-factors-2025": "uk-desnz-flat/ghg-conversion-factors-2025-flat-file.xlsx",
         },
         "factors/uk_desnz",
+        # Read from the public repository TEC-Toolkit/cfkg at edf7ff8b5c10, which also holds 2016 to 2023.
+        kept=frozenset({"uk-desnz-conversion-factors-2017", "uk-desnz-conversion-factors-2020"}),
     ),
     Publisher(
         "ademe-base-carbone",

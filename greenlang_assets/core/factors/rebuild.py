@@ -43,11 +43,16 @@ def locate(publisher_files: Path, stem: str) -> Path:
 
 
 def import_all(publisher_files: Path) -> dict[str, ImportResult]:
-    """What every publisher's file yields, by table name without ending, each read afresh."""
+    """What every publisher's file yields, by table name without ending, each read afresh.
+
+    Tables that may be kept (``Publisher.kept``) are left out where their file is not in the folder.
+    """
     results: dict[str, ImportResult] = {}
     known = pl.DataFrame(schema=FACTOR_SCHEMA)
     for publisher in PUBLISHERS:
         for stem in publisher.files:
+            if stem in publisher.kept and not (publisher_files / SOURCES[stem]).is_file():
+                continue
             results[stem] = publisher.read(locate(publisher_files, stem), known)
             known = pl.concat([known, results[stem].factors])
     return results
@@ -78,6 +83,33 @@ def tables_of(stem: str, result: ImportResult, importer: str) -> list[tables.Tab
     return made
 
 
+def kept(stem: str) -> list[tables.Table]:
+    """The shipped tables of a publisher's file that is not at hand, as they stand.
+
+    Raises:
+        GreenlangError: those of ``tables.read_table``; ``TABLES_MISSING`` where there are none.
+    """
+    derived = ("kind", "rows", "content_sha256", "sources")
+    found = [
+        tables.Table(
+            name,
+            entry["kind"],
+            tables.read_table(tables.FACTORS_ROOT / name, entry),
+            {fact: value for fact, value in entry.items() if fact not in derived},
+        )
+        for name, entry in sorted(tables.read_manifest()["tables"].items())
+        if name in {f"{stem}.parquet", *(f"{stem}-{kind}.parquet" for kind in tables.KINDS)}
+    ]
+    if not found:
+        raise GreenlangError(
+            "TABLES_MISSING",
+            "a publisher's file is not in the folder, and no table of it ships",
+            found="neither",
+            expected=SOURCES[stem],
+        )
+    return found
+
+
 def rebuild(publisher_files: Path, out: Path) -> dict[str, Any]:
     """Import every publisher's file and write the set of tables; returns the manifest.
 
@@ -98,7 +130,7 @@ def rebuild(publisher_files: Path, out: Path) -> dict[str, Any]:
         table
         for publisher in PUBLISHERS
         for stem in publisher.files
-        for table in tables_of(stem, results[stem], publisher.name)
+        for table in (tables_of(stem, results[stem], publisher.name) if stem in results else kept(stem))
     ]
     written.append(tables.Table(PROPERTIES, "properties", properties, {"skipped": {}}))
     for table in written:

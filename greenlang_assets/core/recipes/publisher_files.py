@@ -22,7 +22,8 @@ def hashes(name: str, world: World) -> dict[str, str]:
     publishers' files is at hand, its files are hashed now and stand in their place.
 
     Raises:
-        GreenlangError: ``PUBLISHER_FILE_MISSING`` when the folder lacks a file of the publisher.
+        GreenlangError: ``PUBLISHER_FILE_MISSING`` when the folder lacks a file that may not be
+            missing there (``Publisher.kept``).
     """
     # The reader of workbooks, beside which this function stands, takes its time to load.
     from greenlang_assets.core.factors.importers.spreadsheet import file_sha256
@@ -34,9 +35,13 @@ def hashes(name: str, world: World) -> dict[str, str]:
         for source in table.entry["sources"]
     }
     if world.publisher_files is not None:
-        named = [world.publisher_files / file for file in publisher(name).files.values()]
-        for path in named:
-            if not path.is_file():
+        source = publisher(name)
+        named = []
+        for stem, file in source.files.items():
+            path = world.publisher_files / file
+            if path.is_file():
+                named.append(path)
+            elif stem not in source.kept:
                 raise _missing(path, world.publisher_files)
         # What an importer takes from beside the named file is known by the rows that cite it.
         beside = {path.parent / file for path in named for file in found}
