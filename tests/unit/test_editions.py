@@ -140,16 +140,19 @@ def test_over_a_shipped_edition(tmp_path: Path, own: Path) -> None:
 
 def test_a_torn_file_is_held_back(tmp_path: Path, shipped: Path, own: Path) -> None:
     keep(imported(), "uk-desnz", own, shipped)
-    torn = imported(others=0)
+    torn = imported(2.75, others=0)
     (kept,) = keep(torn, "uk-desnz", own, shipped)
     assert kept.state == "held back"
     assert kept.reason is not None
-    assert "lacks 3 of the 4 factors" in kept.reason
+    assert "lacks 3 of the 4 rows" in kept.reason
     found = catalogue(own, shipped)
     assert found.resolve(PIN).version == "2024.0.1"
     assert found.resolve(f"{PIN}@{kept.version}").factors.height == 1
     (listed,) = [item for item in Editions(shipped, own).listed() if item.version == kept.version]
     assert listed.state.startswith("held back: lacks")
+    # A part that says nothing else than what is in force changes nothing at all.
+    (part,) = keep(imported(others=2), "uk-desnz", own, shipped)
+    assert (part.state, part.version) == ("known", "2024.0.1")
 
 
 def test_what_breaks_a_contract_changes_nothing(

@@ -10,6 +10,7 @@ its label). A path that its publisher spells differently is one factor removed a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ UNIT_OF = {
 _WORDS = ("gwp_set", "other_gases", "other_gases_unit", "activity", "scope", "uncertainty_percent")
 #: Position of the year among the parts of a factor's id.
 _YEAR = 5
+#: Money of a year as it stands in a factor's id: the next edition has the next year's, which is another unit
+#: (no relative change is made of it), and still the same factor.
+_MONEY = re.compile(r"^([a-z]{3})-\d{4}$")
 _CHANGE_SCHEMA = {
     "factor": pl.String(),
     "figure": pl.String(),
@@ -144,6 +148,7 @@ def _keyed(frame: pl.DataFrame, *, yearly: bool) -> pl.DataFrame:
     keys = []
     for factor_id in frame["factor_id"]:
         parts = str(factor_id).split("/")
+        parts[_YEAR + 1] = _MONEY.sub(r"\1", parts[_YEAR + 1])
         keys.append("/".join(parts[3:_YEAR] + parts[_YEAR + yearly :]))
     return frame.with_columns(pl.Series("_key", keys, dtype=pl.String))
 

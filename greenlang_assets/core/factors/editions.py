@@ -10,8 +10,9 @@ An edition is ``publisher/dataset/edition``, e.g. ``uk-desnz/conversion-factors/
   not what it is);
 * other content under the same label is a correction and becomes the next patch version. The former version
   stays where it is, and a reference that insists on it (``@2024.0.1``, ``#sha256=…``) resolves for ever;
-* of all versions the highest is in force. One that lacks most factors of the version it would replace is
-  kept but held back: a torn file must not empty a catalogue.
+* of all versions the highest is in force. One that lacks most rows of the version it would replace is kept
+  but held back: a torn file must not empty a catalogue. An edition that comes in several files is one
+  edition, so a file of which every row is known already is nothing new.
 
 The user's tables have the form of the shipped ones, one table a version of an edition and kind; the
 manifest is replaced last, in one step, under a lock, so that a reader sees the old set or the new one.
@@ -41,7 +42,7 @@ from greenlang_assets.core.provenance.canonical import content_sha256, table_sha
 
 #: Name of the user's tables below the state folder.
 FOLDER = "factors"
-#: A new version of an edition that lacks more than this share of the former one's factors is held back.
+#: A new version of an edition that lacks more than this share of the former one's rows is held back.
 MOST_THAT_MAY_VANISH = 0.5
 #: Columns that say where a figure was read or which version it came in, not what it is.
 _NOT_CONTENT = ("version", "cite_source_file", "cite_source_sha256")
@@ -247,8 +248,7 @@ class Editions:
     def _stands(self, table: Stored) -> bool:
         """Whether one of the user's tables is what the catalogue shows."""
         name = table.edition
-        shipped = self._shipped_versions.get(name)
-        return table.version == self._own_versions.get(name) and (shipped is None or name in self.replaced)
+        return table.version == self._own_versions.get(name) and self._own_wins(name)
 
     def active(self, kind: str, *, importer: str | None = None, read: Read | None = None) -> pl.DataFrame:
         """The rows in force of one kind, of one importer or of all.
@@ -428,11 +428,18 @@ class Editions:
         }
         return [*found, *sorted(own, key=lambda item: version_key(item[0]))]
 
-    def factor_ids(self, name: EditionName) -> set[str]:
-        """Ids of the factors in force under a name."""
-        rows = self.active("factors")
-        mine = rows.filter(publisher=name.publisher, dataset=name.dataset, edition=name.edition)
-        return set(mine["factor_id"])
+    def parts_in_force(self, name: EditionName) -> dict[str, pl.DataFrame]:
+        """The rows in force of one edition, by kind."""
+        if name not in self._own_versions or not self._own_wins(name):
+            return self._shipped_parts(name)
+        return {
+            table.kind: read_stored(table)
+            for table in self.stored
+            if table.own and table.edition == name and self._stands(table)
+        }
+
+    def _own_wins(self, name: EditionName) -> bool:
+        return name in self.replaced or name not in self._shipped_versions
 
 
 def catalogue(own: Path | None, shipped: Path = tables.FACTORS_ROOT) -> Catalogue:
@@ -561,13 +568,36 @@ def _outcome(editions: Editions, name: EditionName, parts: Mapping[str, pl.DataF
     highest = max((number for number, _ in known), key=version_key)
     if version_key(version) <= version_key(highest):
         version = next_patch(highest)
-    before = editions.factor_ids(name)
-    there = set(parts["factors"]["factor_id"]) if "factors" in parts else set()
-    gone = len(before - there)
-    if before and gone > MOST_THAT_MAY_VANISH * len(before):
-        reason = f"lacks {gone:,} of the {len(before):,} factors in force"
-        return Kept(name, version, "held back", rows, reason)
+    before = editions.parts_in_force(name)
+    if _contained(parts, before):
+        # One of the files that an edition comes in says nothing that the whole of them does not.
+        return Kept(name, version_of(name, before), "known", rows)
+    gone, of = _vanished(parts, before)
+    if gone > MOST_THAT_MAY_VANISH * of:
+        return Kept(name, version, "held back", rows, f"lacks {gone:,} of the {of:,} rows in force")
     return Kept(name, version, "correction", rows)
+
+
+def _contained(parts: Mapping[str, pl.DataFrame], whole: Mapping[str, pl.DataFrame]) -> bool:
+    """Whether every row stands in the whole already, with the same content."""
+    for kind, frame in parts.items():
+        if kind not in whole:
+            return False
+        columns = [name for name in frame.columns if name not in _NOT_CONTENT]
+        if frame.join(whole[kind], on=columns, how="anti", nulls_equal=True).height:
+            return False
+    return True
+
+
+def _vanished(parts: Mapping[str, pl.DataFrame], before: Mapping[str, pl.DataFrame]) -> tuple[int, int]:
+    """How many rows in force a new version lacks, and how many there are; of factors, where there are any."""
+    kinds = ["factors"] if "factors" in before else list(before)
+    gone = 0
+    for kind in kinds:
+        key = list(tables.KINDS[kind][1])
+        there = parts.get(kind, before[kind].clear())
+        gone += before[kind].join(there, on=key, how="anti").height
+    return gone, sum(before[kind].height for kind in kinds)
 
 
 def _tables(
