@@ -10,6 +10,7 @@ does not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,7 @@ from greenlang_assets.core.calculation.model import (
 from greenlang_assets.core.calculation.prepare import (
     Formula,
     GivenInputs,
+    GwpChoice,
     Routing,
     choose_gwp,
     figures_of,
@@ -32,6 +34,13 @@ from greenlang_assets.core.calculation.prepare import (
     read_inputs,
 )
 from greenlang_assets.core.calculation.quantities import Route, direct, through
+from greenlang_assets.core.calculation.spread import Spread
+from greenlang_assets.core.calculation.uncertainty import (
+    Simulation,
+    UncertainResult,
+    uncertain_quantities,
+    with_uncertainty,
+)
 from greenlang_assets.core.calculation.validation import validate
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
@@ -54,6 +63,16 @@ PREFERRED_DATASETS = (
     "conversion-factors",
     "mobile-combustion-co2",
 )
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A calculation before its arithmetic."""
+
+    formula: Formula
+    gwp: GwpChoice | None
+    given: GivenInputs
+    values: Mapping[str, Value]
 
 
 class CalculationEngine:
@@ -167,13 +186,20 @@ class CalculationEngine:
                 ``INPUT_NOT_A_NUMBER``, ``INPUT_NOT_FINITE``, ``INPUT_OUT_OF_BOUNDS``, ``UNIT_MISMATCH``,
                 ``GWP_SET_MISSING``, ``GWP_SET_MIXED``, ``NUMBER_OVERFLOW``, ``FORMULA_UNDEFINED`` …
         """
+        return self._calculate(self._prepare(formula_id, inputs, context), context)
+
+    def _prepare(self, formula_id: str, inputs: Mapping[str, Any], context: CalculationContext) -> _Prepared:
         formula = self.formula(formula_id, context.activity_unit)
         gwp = choose_gwp(formula, context.gwp_set, self.gwp, context.gas)
         given = read_inputs(formula, inputs, self._routes(formula))
         values: dict[str, Value] = dict(given.values)
         if gwp is not None:
             values |= {symbol: value.value for symbol, value in gwp.values.items()}
-        results = evaluate_float(formula, values)
+        return _Prepared(formula, gwp, given, values)
+
+    def _calculate(self, prepared: _Prepared, context: CalculationContext) -> CalculationResult:
+        formula, gwp, given = prepared.formula, prepared.gwp, prepared.given
+        results = evaluate_float(formula, prepared.values)
         outputs = tuple(
             PublishedQuantity(
                 symbol=item.symbol,
@@ -202,6 +228,35 @@ class CalculationEngine:
             matched_level=context.matched_level,
             year_distance=context.year_distance,
         ).sealed()
+
+    def calculate_with_uncertainty(
+        self,
+        formula_id: str,
+        inputs: Mapping[str, Any],
+        context: CalculationContext,
+        uncertainty: Mapping[str, str | Spread],
+        simulation: Simulation | None = None,
+    ) -> UncertainResult:
+        """Calculates one formula, and how far each output may lie from its value.
+
+        Args:
+            formula_id: as in :meth:`calculate`, whose result is part of this one and has the same hash.
+            inputs: as in :meth:`calculate`.
+            context: as in :meth:`calculate`.
+            uncertainty: input, figure, GWP or ``factor`` → uncertainty in percent of the value: ``5%``,
+                ``40% lognormal``, ``-65%/+126%``, ``-10%/+20% triangular``. What the factor's publisher
+                states is taken where ``factor`` is not given.
+            simulation: number of draws and seed of a Monte Carlo simulation beside error propagation.
+
+        Raises:
+            GreenlangError: those of :meth:`calculate`; ``UNCERTAINTY_UNREADABLE``,
+                ``UNCERTAINTY_DISTRIBUTION``, ``UNCERTAINTY_UNKNOWN``, ``UNCERTAINTY_MISSING``,
+                ``UNCERTAINTY_OUT_OF_BOUNDS``, ``UNCERTAINTY_UNDEFINED``.
+        """
+        prepared = self._prepare(formula_id, inputs, context)
+        result = self._calculate(prepared, context)
+        quantities = uncertain_quantities(prepared.formula, prepared.values, uncertainty, result.gwp_set)
+        return with_uncertainty(result, prepared.formula, prepared.values, quantities, simulation)
 
     def _routes(self, formula: Formula) -> Routing:
         """Directly, or for the activity of a bound factor through its fuel's heat content."""
