@@ -54,26 +54,24 @@ def folder_of(rows: int) -> Iterator[tuple[Path, str]]:
         yield shipped, f"{have:,} rows as they ship"
         return
     with tempfile.TemporaryDirectory(prefix="greenlang-bench-") as name:
-        root, copies = Path(name), -(-rows // have)
-        made = {}
-        for table, entry in entries.items():
-            if entry["kind"] in ("properties", "gwp"):
-                (root / table).symlink_to(shipped / table)
-                made[table] = entry
-        for table, entry in factors.items():
-            frame = pl.read_parquet(shipped / table)
-            for copy in range(copies):
-                again = _again(frame, copy)
-                again.write_parquet(root / f"{copy}-{table}", compression="zstd", compression_level=19)
-                made[f"{copy}-{table}"] = {**entry, "rows": again.height}
+        root, made = Path(name), dict(entries)
+        for path in shipped.glob("*.parquet"):
+            (root / path.name).symlink_to(path)
+        missing, copy = rows - have, 0
+        while missing > 0:
+            copy += 1
+            for table, entry in factors.items():
+                again = _again(pl.read_parquet(shipped / table).head(max(missing, 0)), copy)
+                if again.height:
+                    again.write_parquet(root / f"{copy}-{table}", compression="zstd", compression_level=19)
+                    made[f"{copy}-{table}"] = {**entry, "rows": again.height}
+                    missing -= again.height
         manifest = {"format": tables.FORMAT, "tables": made}
         (root / tables.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-        yield root, f"{have * copies:,} rows: the {have:,} that ship, {copies} times, kind synthetic"
+        yield root, f"{rows:,} rows: the {have:,} that ship, and synthetic copies of them in other years"
 
 
 def _again(frame: pl.DataFrame, copy: int) -> pl.DataFrame:
-    if not copy:
-        return frame
     shift = 50 * copy  # beyond every year that is published
     return frame.with_columns(
         factor_id=pl.col("factor_id") + f"/copy-{copy}",
@@ -177,19 +175,12 @@ def lookups(catalogue: Catalogue) -> dict[str, Any]:
     few = asked[:1000]
     # Choosing the questions has asked them all; what was made then is gone.
     catalogue = Catalogue(catalogue.frame, catalogue.properties, catalogue.gwp).prepare()
-    ids = catalogue.frame["factor_id"].sample(5000, seed=2).to_list()
-    plain = {tuple(row[name] for name in ASKED): row for row in catalogue.frame.iter_rows(named=True)}
-    keys = [tuple(question.get(name) for name in ASKED) for question in full]
-    lite = _fill(sqlite3.connect(":memory:"), catalogue.frame)
-    duck = duckdb.connect()
-    duck.register("frame", catalogue.frame.to_arrow())
-    duck.execute("create table factors as select * from frame")
 
     def sql(run: Callable[[str, list[Any]], Any], question: dict[str, Any]) -> Any:
         where = " and ".join(f"{name} = ?" for name in question)
         return run(f"select * from factors where {where}", list(question.values())).fetchone()
 
-    answers = {
+    found = {
         "ours, the factor found": of_calls(lambda q=q: catalogue.lookup(**q) for q in asked),
         "ours, the factor found by a question that names all it can": of_calls(
             lambda q=q: catalogue.lookup(**q) for q in full
@@ -197,10 +188,25 @@ def lookups(catalogue: Catalogue) -> dict[str, Any]:
         "ours, its record with citation made for the first time": of_calls(
             lambda q=q: catalogue.lookup(**q).factor for q in asked
         ),
-        "ours, with its record, questions asked again": of_calls(
-            lambda q=q: catalogue.lookup(**q).factor for _ in range(10) for q in few
-        ),
-        "ours, a record by its id for the first time": of_calls(lambda i=i: catalogue.factor(i) for i in ids),
+    }
+    for question in few:
+        catalogue.lookup(**question).factor  # noqa: B018
+    again = of_calls(lambda q=q: catalogue.lookup(**q).factor for _ in range(10) for q in few)
+    ids = catalogue.frame["factor_id"].sample(5000, seed=2).to_list()
+    ours = {
+        **found,
+        "ours, with its record, questions asked ten times more": again,
+        "ours, a record by its id": of_calls(lambda i=i: catalogue.factor(i) for i in ids),
+    }
+    # What the others hold is made when ours is measured: it would be in the way of the same caches.
+    plain = {tuple(row[name] for name in ASKED): row for row in catalogue.frame.iter_rows(named=True)}
+    keys = [tuple(question.get(name) for name in ASKED) for question in full]
+    lite = _fill(sqlite3.connect(":memory:"), catalogue.frame)
+    duck = duckdb.connect()
+    duck.register("frame", catalogue.frame.to_arrow())
+    duck.execute("create table factors as select * from frame")
+
+    peers = {
         "plain dict by the whole question, a row as dict": of_calls(lambda k=k: plain[k] for k in keys),
         "SQLite in memory, indexed by activity, region and year, a row": of_calls(
             lambda q=q: sql(lite.execute, q) for q in few
@@ -209,7 +215,7 @@ def lookups(catalogue: Catalogue) -> dict[str, Any]:
     }
     lite.close()
     duck.close()
-    return {"different questions": len(asked), **answers}
+    return {"different questions": len(asked), **ours, **peers}
 
 
 def misspelt(texts: tuple[str, ...], count: int) -> list[str]:

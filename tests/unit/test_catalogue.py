@@ -24,6 +24,26 @@ FOUND: list[tuple[dict[str, Any], tuple[str, str, int]]] = [
     ({**GAS, "year": 2025, "publisher": "EPA"}, ("2025", "exact", 0)),
     ({**GAS, "year": 2031, "fallback": True}, ("2025", "exact", 6)),
     ({**GAS, "year": 2024, "region": "US-TX", "fallback": True}, ("2024", "country", 0)),
+    (
+        {
+            "activity": "natural-gas-life-cycle",
+            "region": "FR",
+            "year": 2023,
+            "activity_unit": "kWh[net]",
+            "fallback": True,
+        },
+        ("V23.6", "exact", 1),
+    ),
+    # A country without a table of its own falls to the publication's table for the others.
+    (
+        {"activity": "cn-7604-29-10", "region": "KI", "year": 2026, "fallback": True},
+        ("2026", "region group", 0),
+    ),
+    # An aggregate is found where it is asked for.
+    (
+        {"activity": "grid-electricity-life-cycle", "region": "GROUP-EU-EMBER", "year": 2023},
+        ("2026", "exact", 0),
+    ),
     # A named edition is a choice: the distance is stated, whichever way it goes.
     ({**GAS, "year": 2014, "edition": "2024"}, ("2024", "exact", -10)),
     ({**GRID, "region": "US-EGRID-RFCW", "year": 2012}, ("eGRID2012", "exact", 0)),
@@ -49,7 +69,7 @@ def test_what_is_found(question: dict[str, Any], answer: tuple[str, str, int], c
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({**GAS, "year": 2024, "activity": "natral-gas"}, "FACTOR_NOT_FOUND", "natural-gas"),
     ({**GAS, "year": 2023}, "FACTOR_NOT_FOUND", "2024"),
-    ({**GAS, "year": 2023, "fallback": True}, "FACTOR_NOT_FOUND", "2024"),
+    ({**GAS, "year": 2019, "fallback": True}, "FACTOR_NOT_FOUND", "2021"),
     ({**GAS, "year": 2031}, "FACTOR_NOT_FOUND", "2025"),
     ({**GAS, "year": 2024, "region": "US-TX"}, "FACTOR_NOT_FOUND", "US"),
     ({**GAS, "year": 2024, "region": "FR", "fallback": True}, "FACTOR_NOT_FOUND", "US"),

@@ -118,7 +118,7 @@ def test_a_part_of_the_gases_is_no_total(shipped: Catalogue) -> None:
 
 REFUSED = [
     ({"activity": "natral-gas"}, "FACTOR_NOT_FOUND", "natural-gas"),
-    ({"activity": "natural-gas", "region": "XX"}, "FACTOR_NOT_FOUND", "US"),
+    ({"activity": "natural-gas", "region": "US-TX"}, "FACTOR_NOT_FOUND", "US"),
     ({"activity": "natural-gas", "gwp_set": "AR9"}, "GWP_SET_UNKNOWN", "AR5"),
     ({"activity": "natural-gas", "unit": "no unit"}, "UNIT_UNKNOWN", ""),
     ({"activity": "natural-gas", "unit": "passenger_km"}, "COMPARISON_EMPTY", "kWh[gross]"),

@@ -42,6 +42,23 @@ def test_accents_and_capitals_do_not_matter() -> None:
 #: Query, and what the first hit must be.
 QUERIES = [
     ("gaz naturel", {"activity": "natural-gas"}),
+    (
+        "gaz naturel kwh france",
+        {"activity": "natural-gas-life-cycle", "region": "FR", "activity_unit": "kWh"},
+    ),
+    ("électricité france 2023", {"activity": "grid-electricity-life-cycle", "region": "FR", "year": 2023}),
+    (
+        "grid electricity germany 2020",
+        {"activity": "grid-electricity-life-cycle", "region": "DE", "year": 2020},
+    ),
+    ("electrcity germny", {"activity": "grid-electricity-life-cycle", "region": "DE"}),
+    ("uk grid electricity 2019", {"activity": "grid-electricity", "publisher": "uk-desnz", "year": 2019}),
+    ("uk grid electricity 2024", {"activity": "grid-electricity", "publisher": "uk-desnz", "year": 2024}),
+    ("uk grid electricity life cycle 2024", {"activity": "grid-electricity-life-cycle", "year": 2024}),
+    ("aluminium turkey", {"publisher": "eu-cbam", "region": "TR"}),
+    ("cement clinker china", {"publisher": "eu-cbam", "region": "CN"}),
+    ("heating oil", {"activity": "kerosene"}),
+    ("rice farming", {"activity": "naics-111160-rice-farming"}),
     ("Gaz Naturel états-unis 2024", {"activity": "natural-gas", "region": "US", "year": 2024}),
     ("électricité royaume-uni 2024", {"activity": "grid-electricity", "region": "GB", "year": 2024}),
     ("electrcity united kingdom 2025", {"activity": "grid-electricity", "region": "GB", "year": 2025}),

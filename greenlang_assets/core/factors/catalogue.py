@@ -41,6 +41,8 @@ _DISTINGUISHING = (
     "activity_path",
 )
 _CITE = "cite_"
+#: Of more texts than so many, this many are compared closely for what is near.
+_MANY, _CLOSE = 1000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,4 +430,10 @@ def _near(text: str, known: Iterable[str], limit: int = 5) -> list[str]:
     """The known texts nearest to one that is not known."""
     from rapidfuzz import fuzz, process
 
-    return [match for match, _, _ in process.extract(text, list(known), scorer=fuzz.WRatio, limit=limit)]
+    texts = list(known)
+    if len(texts) > _MANY:
+        # The scorer that also sees parts and other orders takes a second over all ids; a plain one chooses.
+        close = [match for match, _, _ in process.extract(text, texts, scorer=fuzz.ratio, limit=_CLOSE)]
+        holding = sorted((name for name in texts if text in name), key=len)[:_CLOSE]
+        texts = list(dict.fromkeys((*close, *holding)))
+    return [match for match, _, _ in process.extract(text, texts, scorer=fuzz.WRatio, limit=limit)]

@@ -33,8 +33,8 @@ _OWN = (
     "uncertainty_percent", "note",
 )  # fmt: skip
 _SHARED = tuple(name for name in FACTOR_SCHEMA if name not in (*_OWN, _ROW))
-#: So many records are kept once they were made. About 40 MB.
-_KEPT = 8192
+#: So many records are kept once they were made.
+_KEPT = 4096
 
 _Record = TypeVar("_Record", bound=BaseModel)
 _FIELDS: dict[type[BaseModel], set[str]] = {

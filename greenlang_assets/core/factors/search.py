@@ -36,6 +36,8 @@ _EDITION_WEIGHT = 0.8
 #: is the more exact one.
 _ACTIVITY_BONUS = 6.0
 _ACTIVITY_WORD = 0.5
+#: Of two activities whose names differ in an aside, the one that has it as the query has comes first.
+_ASIDE = 0.75
 #: Well-to-tank factors share every word with the factor of the fuel itself: the query says which by "WTT".
 _WELL_TO_TANK = 0.6
 #: What is left of the score of a factor that is of another year, or another region, than the query names;
@@ -176,7 +178,11 @@ class SearchIndex:
         named = pl.DataFrame({"activity": activity.names}, schema={"activity": pl.String}).with_row_index(
             "owner"
         )
-        words = _words_in(named, "activity").unique()
+        whole = _words_in(named, "activity").unique()
+        aside = pl.col("word").is_in(self._said.asides)
+        words = whole.filter(~aside)
+        self._has_aside = np.zeros(len(activity.names), dtype=bool)
+        self._has_aside[whole.filter(aside)["owner"].to_numpy()] = True
         self._activities = _Postings(words.with_columns(weight=pl.lit(1.0)))
         self._activity_length = np.full(len(activity.names), np.iinfo(np.int32).max)
         lengths = words.group_by("owner").len()
@@ -247,11 +253,12 @@ class SearchIndex:
         for word in understood:
             if word in self._activities:
                 named[self._activities.of(word)[0]] += 1
-        full = _ACTIVITY_BONUS + _ACTIVITY_WORD * named
         # A part of a longer name is worth little, and one word of several nothing.
-        bonus = full * np.where(
-            named == self._activity_length, 1.0, (named > 1) * (named / self._activity_length) ** 2
+        part = np.where(named > 1, (named / self._activity_length) ** 2, 0.0)
+        bonus = (_ACTIVITY_BONUS + _ACTIVITY_WORD * named) * np.where(
+            named == self._activity_length, 1.0, part
         )
+        bonus[self._has_aside != bool(understood & self._said.asides)] *= _ASIDE
         total += bonus[self._activity_of]
         return total
 

@@ -4,7 +4,8 @@ Belongs here: reading ``data/factors/search-words.csv`` and the names of countri
 into words. Does not belong here: any synonym in code, scoring (``search``).
 
 Kinds in the table: ``word`` (also look for this one), ``region`` (the code behind a name), ``ignore`` (says
-nothing about a factor; written in capitals it may still be a country's code, as ``IN`` or ``DE``).
+nothing about a factor; written in capitals it may still be a country's code, as ``IN`` or ``DE``), ``aside``
+(stands in the names of activities, and people who mean them leave it out, as ``life cycle``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from greenlang_assets.core.factors import countries
 
 TABLE = DATA_ROOT / "factors" / "search-words.csv"
 _COLUMNS = ["word", "kind", "means"]
-_KINDS = ("word", "region", "ignore")
+_KINDS = ("word", "region", "ignore", "aside")
 _WORD = re.compile(r"[a-z0-9]+")
 #: Letters that are two letters elsewhere; everything else folds by Unicode's own rules.
 _LIGATURES = {"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"}
@@ -38,11 +39,13 @@ class SearchWords:
         means: words → further words that a factor may carry instead.
         regions: words → codes of regions.
         ignored: words that say nothing.
+        asides: words of activities' names that people leave out.
     """
 
     means: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     regions: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
+    asides: frozenset[str] = frozenset()
 
 
 def fold(text: str) -> str:
@@ -81,6 +84,7 @@ def shipped_words(table: Path = TABLE) -> SearchWords:
     means: dict[tuple[str, ...], tuple[str, ...]] = {}
     regions: dict[tuple[str, ...], tuple[str, ...]] = {}
     ignored: set[str] = set()
+    asides: set[str] = set()
     for name, code in countries.names().items():
         _add(regions, name, code)
     with table.open(encoding="utf-8", newline="") as handle:
@@ -94,9 +98,11 @@ def shipped_words(table: Path = TABLE) -> SearchWords:
                 _add(regions, row["word"], row["means"])
             elif row["kind"] == "ignore":
                 ignored.update(words_of(row["word"]))
+            elif row["kind"] == "aside":
+                asides.update(words_of(row["word"]))
             else:
                 raise _layout(table, number, row["kind"], _KINDS)
-    return SearchWords(means, regions, frozenset(ignored))
+    return SearchWords(means, regions, frozenset(ignored), frozenset(asides))
 
 
 def _add(table: dict[tuple[str, ...], tuple[str, ...]], words: str, *found: str) -> None:
