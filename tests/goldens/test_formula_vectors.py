@@ -30,6 +30,9 @@ BOUND = sorted({binding.equation.id for binding in LIBRARY.bindings})
 
 #: Forms that could be read only in somebody's rendering of the official text.
 SECOND_HAND = {
+    "chp.allocation.efficiency",
+    "chp.allocation.finnish",
+    "chp.allocation.iea",
     "epa.cccl.fugitive.eq5",
     "epa.cccl.fugitive.eq6",
     "epa.cccl.fugitive.fire-screening",
