@@ -34,10 +34,15 @@ class Ed25519Signer:
         if not path.exists():
             _create(path)
         self._key = _read(path)
-        public = self._key.public_key().public_bytes(
+        self._public = self._key.public_key().public_bytes(
             serialization.Encoding.Raw, serialization.PublicFormat.Raw
         )
-        self._key_id = sha256_hex(public)[:16]
+        self._key_id = sha256_hex(self._public)[:16]
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw public key, 32 bytes: what others check our signatures with."""
+        return self._public
 
     @property
     def key_id(self) -> str:

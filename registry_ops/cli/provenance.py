@@ -1,11 +1,13 @@
 """``glac provenance``: walk a number back to its publisher, verify that nothing was changed.
 
 Belongs here: the tree and the findings as people read them.
-Does not belong here: walking (``core.provenance.walk``), verifying (``resources.dagster.verification``).
+Does not belong here: walking (``core.provenance.walk``), verifying (``resources.dagster.verification``),
+what is in an audit bundle (``core.provenance.bundle``).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -136,3 +138,53 @@ def verify(as_json: AsJson = False) -> int:
             folded=["asset", "what", "found", "expected"],
         )
     return 0 if verification.intact else 1
+
+
+@app.command()
+def bundle(
+    hashes: Annotated[
+        list[str], typer.Argument(metavar="HASH...", help="Hashes of totals, result lines or calculations.")
+    ],
+    out: Annotated[Path, typer.Option(help="The archive to write, e.g. building.zip.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of a line.")] = False,
+) -> int:
+    """An archive that proves numbers to somebody without this platform: python3 verify.py FILE."""
+    from greenlang_assets.core.errors import GreenlangError
+    from greenlang_assets.core.provenance.bundle import make_bundle
+    from greenlang_assets.core.provenance.canonical import sha256_hex
+    from greenlang_assets.core.provenance.ledger import require_sha256
+    from resources.platform import open_platform
+    from resources.settings import Settings
+
+    wanted = [require_sha256(item.strip().lower(), "what is to be proved") for item in hashes]
+    with open_platform(Settings.from_env()) as platform:
+        platform.checkpoints.seal(platform.ledger)
+        made = make_bundle(
+            wanted, platform.ledger, platform.store, platform.checkpoints, platform.signer.public_key
+        )
+    archive = made.archive()
+    try:
+        out.write_bytes(archive)
+    except OSError as error:
+        raise GreenlangError(
+            "BUNDLE_NOT_WRITTEN", "the archive cannot be written", found=str(error), where={"file": str(out)}
+        ) from error
+    answer = {
+        "file": str(out),
+        "bytes": len(archive),
+        "sha256": sha256_hex(archive),
+        "files": len(made.files),
+        "numbers": made.numbers,
+        "key_sha256": made.key_sha256,
+        "verifier_sha256": sha256_hex(made.files["verify.py"]),
+    }
+    if as_json:
+        print_json(answer)
+    else:
+        print_verdict(
+            str(out),
+            f"{len(made.files)} files, {len(archive):,} bytes; {made.numbers} numbers computed again\n"
+            f"sha256 {answer['sha256']}\nkey    {made.key_sha256}\n"
+            f"check it anywhere: unpack verify.py, then python3 verify.py {out.name}",
+        )
+    return 0

@@ -22,6 +22,7 @@ from greenlang_assets.core.data_root import PROJECT_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import read_table, sha256_hex
 from greenlang_assets.core.provenance.ledger import EXTERNAL, InputRef, LedgerLink, ProvenanceEntry
+from greenlang_assets.core.provenance.merkle import FACT, RowTree
 from greenlang_assets.core.provenance.ports import ArtifactStore, Ledger
 from greenlang_assets.core.provenance.rows import table_leaves
 
@@ -120,13 +121,15 @@ def record(recipe: Recipe, world: World, *, run_id: str, partition: str | None =
     """
     inputs = recipe.inputs(world, partition)
     made = recipe.make(world, partition, inputs)
+    # The root of the rows makes one row provable without the others; the index only says where it stands.
+    rows = {FACT: RowTree(made.content).fact} if made.indexed else {}
     entry = ProvenanceEntry(
         asset=recipe.asset,
         partition=partition,
         content_sha256=world.store.put(made.content),
         inputs=inputs,
         code=recipe.code_version,
-        facts=dict(made.facts),
+        facts={**made.facts, **rows},
     )
     leaves = table_leaves(entry.content_sha256, made.content) if made.indexed else ()
     (link,) = world.ledger.append([entry], run_id=run_id, leaves=leaves)
