@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from greenlang_assets.defs import factors, keys, marts, provenance_ledger, publisher_files, tenants
+from greenlang_assets.defs import factors, keys, marts, provenance_ledger, publisher_files, release, tenants
 
 #: Assets of one cohort and period, made together.
 TENANT_RUN = (keys.ACTIVITY, keys.EMISSIONS, keys.REJECTED, keys.TOTALS)
@@ -44,6 +44,7 @@ def build_assets_defs() -> dg.Definitions:
         assets=[
             *publisher_files.SOURCES,
             *factors.ASSETS,
+            release.release_report,
             *tenants.ASSETS,
             marts.marts,
             provenance_ledger.ledger,

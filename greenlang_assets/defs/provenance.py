@@ -36,7 +36,8 @@ def record(
     """Make and record what ``recipe`` says, and tell Dagster of it.
 
     The order is the recipe's: store, ledger, event. The event's data version is the content hash. A note
-    called ``page`` is HTML for people: it is written below ``pages``, and its path is shown.
+    called ``page`` is HTML for people: it is written below ``pages``, and its path is shown; a note called
+    ``documents`` holds further pages by their names from there.
     """
     recorded = base.record(recipe, world, run_id=context.run.run_id, partition=partition)
     return dg.MaterializeResult(
@@ -70,7 +71,10 @@ def _page(recorded: Recorded, pages: Path | None) -> dict[str, Any]:
     entry = recorded.link.entry
     path = pages / entry.asset / f"{(entry.partition or 'all').replace('/', '_')}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(str(page), encoding="utf-8")
+    for name, text in {path.name: page, **recorded.made.notes.get("documents", {})}.items():
+        target = path.parent / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(str(text), encoding="utf-8")
     return {"page for people": dg.MetadataValue.path(str(path))}
 
 
@@ -79,7 +83,7 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
     entry, link = recorded.link.entry, recorded.link
     shown: dict[str, Any] = {}
     for name, value in {**recorded.made.notes, **entry.facts}.items():
-        if name == "page":
+        if name in ("page", "documents"):
             continue
         shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else _value(value))
     if (

@@ -10,6 +10,7 @@ Everything is measured over the factors that count (``stats.counted``), unless i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,10 @@ _PATH = pl.col("activity_path").str.to_lowercase()
 _UNIT = pl.col("activity_unit")
 TOPICS: tuple[tuple[str, pl.Expr], ...] = (
     ("Purchases, by money spent", _UNIT.str.contains(r"^[A-Z]{3}\[\d{4}\]$")),
+    ("Road vehicles, by distance", _UNIT.is_in(["vehicle_km", "vehicle_mile", "km"])),
+    ("Freight, by tonne-kilometre", _UNIT.is_in(["tonne_km", "short_ton_mile", "ton_mile"])),
+    ("Passengers, by distance", _UNIT.is_in(["passenger_km", "passenger_mile"])),
+    ("Hotel nights", _UNIT == "room_night"),
     ("Goods under CBAM, by country of origin", pl.col("publisher") == "eu-cbam"),
     ("Food on the plate", pl.col("dataset").str.contains("food")),
     ("Grid electricity", pl.col("activity").str.contains("electricity")),
@@ -74,10 +79,6 @@ TOPICS: tuple[tuple[str, pl.Expr], ...] = (
     ("Heat, steam and cooling", _PATH.str.contains("heat and steam|steam|chaleur|froid|district")),
     ("Refrigerants", _PATH.str.contains("refrigera|fluorin|hfc|pfc|frigorig")),
     ("Waste and water", _PATH.str.contains("waste|déchet|dechet|water|eau potable|eaux us")),
-    ("Road vehicles, by distance", _UNIT.is_in(["vehicle_km", "vehicle_mile", "km"])),
-    ("Freight, by tonne-kilometre", _UNIT.is_in(["tonne_km", "short_ton_mile", "ton_mile"])),
-    ("Passengers, by distance", _UNIT.is_in(["passenger_km", "passenger_mile"])),
-    ("Hotel nights", _UNIT == "room_night"),
     ("Farming", _UNIT.is_in(["kg[live-weight]", "ha", "head"]) | _PATH.str.contains("agri|élevage")),
     ("Materials, equipment and everything else", pl.lit(value=True)),
 )
@@ -201,8 +202,9 @@ def _with_ratios(rows: pl.DataFrame, gwp: GwpTable) -> pl.DataFrame:
     ``parts_ratio``: CO2e of the gases over the whole, where all of CO2, CH4 and N2O are printed.
     ``gwp_ratio``: masses times the GWPs of the set that the row names, over the CO2e that it prints.
     ``like_ratio``: kg over the median of the same activity, unit and calorific basis, whoever published it.
-    ``spread``: how many median deviations (of logarithms) lie between them: where all are far from each other
-    none is an outlier. Electricity is left out of both: a grid is anywhere between water power and lignite.
+    ``outlying``: that ratio is beyond ``OUTLYING``, and many median deviations (of logarithms) lie between
+    them: where all are far from each other none is an outlier. Electricity is left out of both: a grid is
+    anywhere between water power and lignite.
     """
     parts = CO2E_PARTS[1:-1]
     main = ("co2e_of_co2", "co2e_of_ch4", "co2e_of_n2o")
@@ -223,7 +225,10 @@ def _with_ratios(rows: pl.DataFrame, gwp: GwpTable) -> pl.DataFrame:
     ).with_columns(like_ratio=pl.when(comparable).then(pl.col("kg") / pl.col("_median")))
     away = pl.col("like_ratio").log10().abs()
     # At least two percent: identical figures have no deviation to divide by.
-    ratios = ratios.with_columns(spread=away / pl.max_horizontal(away.median().over(like), pl.lit(0.01)))
+    spread = away / pl.max_horizontal(away.median().over(like), pl.lit(0.01))
+    ratios = ratios.with_columns(
+        outlying=((away > math.log10(OUTLYING)) & (spread > _FAR)).fill_null(value=False)
+    )
     found = [_gwp_ratio(row, gwp) for row in _with_masses(ratios).iter_rows(named=True)]
     recomputed = pl.DataFrame(
         found, schema={"factor_id": pl.String(), "gwp_ratio": pl.Float64()}, orient="row"
@@ -365,11 +370,10 @@ def _drift(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _outliers(judged: pl.DataFrame) -> pl.DataFrame:
-    far = pl.col("like_ratio").log10().abs()
+    columns = ("factor_id", "publisher", "region", "activity", "activity_unit", "kg", "like_ratio")
     return (
-        judged.filter((far > pl.lit(OUTLYING).log10()) & (pl.col("spread") > _FAR))
-        .select("factor_id", "publisher", "activity", "activity_unit", "kg", "like_ratio", median="_median")
-        .with_columns(_far=far)
+        judged.filter("outlying")
+        .select(*columns, median="_median", _far=pl.col("like_ratio").log10().abs())
         .sort("_far", "factor_id", descending=[True, False])
         .drop("_far")
     )

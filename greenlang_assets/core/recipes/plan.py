@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.recipes import factors, formulas, tenants, tie_out
+from greenlang_assets.core.recipes import factors, formulas, release, tenants, tie_out
 from greenlang_assets.core.recipes.base import Recipe, World, is_current, latest_input, load_table
 from greenlang_assets.core.recipes.tenants import partitions, periods
 
@@ -33,7 +33,11 @@ class Stage:
 def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
     """The stages in order; ``marts`` are declared by the dbt project."""
     return (
-        Stage("Emission factors and formulas", "factors_and_formulas", (*factors.RECIPES, formulas.RECIPE)),
+        Stage(
+            "Emission factors and formulas",
+            "factors_and_formulas",
+            (*factors.RECIPES, formulas.RECIPE, release.RECIPE),
+        ),
         Stage(
             "Tenants and their method",
             "tenant_register",
