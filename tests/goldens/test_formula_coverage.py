@@ -120,5 +120,5 @@ def test_each_family_keeps_its_vectors_from_public_documents() -> None:
         for equation in LIBRARY.equations
         if any(vector.external for vector in equation.vectors)
     )
-    for family, least in {"cbam": 9, "scope-3": 26, "pcaf": 10, "freight": 3, "gleam": 25}.items():
+    for family, least in {"cbam": 30, "scope-3": 26, "pcaf": 10, "freight": 3, "gleam": 25}.items():
         assert proved[family] >= least, family
