@@ -189,6 +189,19 @@ def test_counts_keep_the_three_things_apart() -> None:
     assert [gap["id"] for gap in counted["gaps"]] == ["test.missing"]
 
 
+def test_a_form_that_is_printed_again_is_named_and_not_an_equation() -> None:
+    again = FAMILY.replace("locator: line 1,", "locator: line 1, same_form: [line 7, line 9],", 1)
+    assert again != FAMILY
+    found = library(again)
+    assert found.equation("test.by-gas").citation.same_form == ("line 7", "line 9")
+    counted, before = found.stats(), library().stats()
+    assert (counted["same_form"], before["same_form"]) == (2, 0)
+    assert (counted["equations"], counted["second_hand"]) == (before["equations"], before["second_hand"])
+    assert library().equation("test.by-gas").sha256 != found.equation("test.by-gas").sha256
+    with pytest.raises(GreenlangError, match="FAMILY_INVALID"):
+        library(FAMILY.replace("locator: line 1,", "locator: line 1, same_form: [],", 1))
+
+
 def test_validation_proves_every_formula_on_every_engine() -> None:
     proof = library().validate()
     assert (proof.equations, proof.bindings, proof.vectors) == (2, 4, 6)
