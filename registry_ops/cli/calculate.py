@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli import in_force
+from registry_ops.cli import in_force, uncertainty
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ def calculate(
     unit: Annotated[
         str | None, typer.Option(help="Unit of activity, where a formula leaves it open.")
     ] = None,
+    spreads: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--uncertainty",
+            metavar="NAME=PERCENT",
+            help=f"{uncertainty.HELP}NAME is an input, a figure or factor: activity=5%. {uncertainty.FORMS}",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option("--monte-carlo", metavar="DRAWS", help="Bounds by so many draws as well.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the draws, part of the hash; 1 unless said.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")] = False,
 ) -> int:
     """Calculate one formula; every figure is cited and the result carries its hash."""
@@ -40,11 +54,21 @@ def calculate(
     context = CalculationContext.model_validate(
         {"gwp_set": gwp.upper() if gwp else None, "gas": gas, "activity_unit": unit}
     )
-    result = engine.calculate(_formula_id(engine, formula), dict(map(_input, inputs)), context)
+    formula_id, given = _formula_id(engine, formula), dict(map(_input, inputs))
+    simulation = uncertainty.simulation(draws, seed)
+    if not spreads and simulation is None:
+        result = engine.calculate(formula_id, given, context)
+        bounds = None
+    else:
+        stated = uncertainty.read_words(spreads or [])
+        bounds = engine.calculate_with_uncertainty(formula_id, given, context, stated, simulation)
+        result = bounds.result
     if as_json:
-        print_json(_as_json(result))
+        print_json(_as_json(result) | ({"uncertainty": uncertainty.result_json(bounds)} if bounds else {}))
     else:
         _print(result)
+        if bounds:
+            uncertainty.print_result(bounds)
     return 0
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli import in_force
+from registry_ops.cli import in_force, uncertainty
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from greenlang_assets.core.calculation.batch import BatchResult
+    from greenlang_assets.core.calculation.batch_uncertainty import UncertainTotal
+    from greenlang_assets.core.calculation.engine import CalculationEngine
 
 app = typer.Typer(help="Batch emission runs.", no_args_is_help=True)
 
@@ -36,27 +38,69 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder for lines.csv, totals.csv and rejected.csv.")
     ] = None,
+    spreads: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--uncertainty",
+            metavar="NAME=PERCENT",
+            help=f"{uncertainty.HELP}NAME is an activity or a factor's id: diesel=2%. {uncertainty.FORMS}",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option("--monte-carlo", metavar="DRAWS", help="Bounds by so many draws as well.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the draws, part of the hash; 1 unless said.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON document.")] = False,
 ) -> int:
     """Calculate every row of an activity table; rows without a factor are listed with their reason."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    stated, simulation = uncertainty.read_words(spreads or []), uncertainty.simulation(draws, seed)
+    totals: list[UncertainTotal] = []
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
         console=console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("reading the tables", total=None)
-        result = _calculate(activity, method, lambda what: progress.update(task, description=what))
+        result, engine = _calculate(activity, method, lambda what: progress.update(task, description=what))
+        if stated or simulation is not None:
+            progress.update(task, description="bounding the totals")
+            totals = _bounds(result, engine, stated, simulation)
     if out is not None:
         _write(result, out)
     if as_json:
-        print_json(_outcome(result))
+        bounds = {"uncertainty": [total.model_dump(mode="json") for total in totals]} if totals else {}
+        print_json(_outcome(result) | bounds)
     else:
         _print(result, out)
+        if totals:
+            uncertainty.print_totals(totals)
     return 0 if result.rejected.is_empty() else 1
 
 
-def _calculate(activity: Path, method: Path, say: Any) -> BatchResult:
+def _bounds(
+    result: BatchResult, engine: CalculationEngine, stated: dict[str, str], simulation: Any
+) -> list[UncertainTotal]:
+    """Bounds for each tenant and period, by both scope 2 figures."""
+    from greenlang_assets.core.calculation.batch_uncertainty import LineUncertainty, uncertain_totals
+
+    # A factor's id has slashes; the name of an activity has none.
+    of = LineUncertainty(
+        activities={name: text for name, text in stated.items() if "/" not in name},
+        factors={name: text for name, text in stated.items() if "/" in name},
+    )
+    location = uncertain_totals(
+        result.lines, engine.library, of, by=("tenant", "period"), simulation=simulation
+    )
+    market = uncertain_totals(
+        result.lines, engine.library, of, by=("tenant", "period"), figure="market", simulation=simulation
+    )
+    return [*location, *market]
+
+
+def _calculate(activity: Path, method: Path, say: Any) -> tuple[BatchResult, CalculationEngine]:
     from greenlang_assets.core.calculation.batch import calculate_batch
     from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, check
     from greenlang_assets.core.tenants.dataset import load_method
@@ -67,7 +111,8 @@ def _calculate(activity: Path, method: Path, say: Any) -> BatchResult:
     say("loading factors and formulas")
     engine = in_force.engine()
     say(f"calculating {rows.height:,} rows")
-    return calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
+    result = calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
+    return result, engine
 
 
 def _outcome(result: BatchResult) -> dict[str, Any]:

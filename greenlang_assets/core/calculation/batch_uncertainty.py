@@ -260,16 +260,25 @@ def _total(
         quantity_unstated_mg=_sum(lines.filter(~pl.col("activity").is_in(list(activities)))),
     )
     if simulation is not None:
-        draws = _TotalDraws(group, _parts(lines, factors, activities), simulation, block)
-        sample = summarise(draws, {_RESULT: float(total)}, simulation.draws)[_RESULT]
         found = found.model_copy(
-            update={
-                "simulated_lower_mg": min(total, publish(steady(sample.lower), 0)),
-                "simulated_upper_mg": max(total, publish(steady(sample.upper), 0)),
-                "simulated_mean_mg": publish(steady(sample.mean), 0),
-            }
+            update=_simulated(total, group, _parts(lines, factors, activities), simulation, block)
+            if half
+            else dict.fromkeys(_SIMULATED, total)
         )
     return _sealed(found, lines, factors, activities, simulation)
+
+
+#: The simulated figures of a total: lower, upper, mean.
+_SIMULATED = ("simulated_lower_mg", "simulated_upper_mg", "simulated_mean_mg")
+
+
+def _simulated(
+    total: int, group: Mapping[str, str], parts: Sequence[_Part], simulation: Simulation, block: int
+) -> dict[str, int]:
+    draws = _TotalDraws(group, parts, simulation, block)
+    sample = summarise(draws, {_RESULT: float(total)}, simulation.draws)[_RESULT]
+    lower, upper, mean = (publish(steady(value), 0) for value in (sample.lower, sample.upper, sample.mean))
+    return dict(zip(_SIMULATED, (min(total, lower), max(total, upper), mean), strict=True))
 
 
 def _sum(lines: pl.DataFrame) -> int:

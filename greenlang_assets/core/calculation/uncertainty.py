@@ -176,6 +176,7 @@ class UncertainResult(_Frozen):
     Args:
         result: the calculation, exactly as without uncertainty: its hash is the same.
         quantities: what is uncertain.
+        unstated: columns that are taken as exact because nobody stated an uncertainty.
         propagated: bounds of every output by error propagation.
         simulation: draws and seed; None where no Monte Carlo was asked for.
         simulated: bounds of every output by Monte Carlo.
@@ -185,6 +186,7 @@ class UncertainResult(_Frozen):
 
     result: CalculationResult
     quantities: tuple[UncertainQuantity, ...]
+    unstated: tuple[str, ...] = ()
     propagated: tuple[Propagated, ...]
     simulation: Simulation | None = None
     simulated: tuple[Simulated, ...] = ()
@@ -197,6 +199,7 @@ class UncertainResult(_Frozen):
         return {
             "calculation": self.result.provenance_hash,
             "quantities": [item.model_dump() for item in self.quantities],
+            "unstated": self.unstated,
             "propagated": [item.model_dump() for item in self.propagated],
             "simulation": self.simulation.body if self.simulation else None,
             "simulated": [item.model_dump() for item in self.simulated],
@@ -303,6 +306,11 @@ def _names(formula: Formula, values: Mapping[str, Value], gwp_set: str | None) -
     return names
 
 
+def _unstated(formula: Formula, values: Mapping[str, Value], stated: set[str]) -> tuple[str, ...]:
+    places = _names(formula, values, None).values()
+    return tuple(sorted({column for place in places for column in place.columns} - stated))
+
+
 def _columns(item: FormulaInput, formula: Formula) -> tuple[str, ...]:
     if item.index is None:
         return (item.symbol,)
@@ -395,6 +403,7 @@ def with_uncertainty(
     return UncertainResult(
         result=result,
         quantities=tuple(quantities),
+        unstated=_unstated(formula, values, columns),
         propagated=tuple(
             _propagate(output, found[output.symbol], numbers, uncertain) for output in formula.outputs
         ),
