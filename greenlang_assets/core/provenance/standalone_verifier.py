@@ -326,7 +326,7 @@ _SCALES = {
     "energy": "J=1 kJ=1000 MJ=1000000 GJ=1000000000 TJ=1000000000000 PJ=1000000000000000"
     " EJ=1000000000000000000 Wh=3600 kWh=3600000 MWh=3600000000 GWh=3600000000000 TWh=3600000000000000"
     " Btu=1055.05585262 kBtu=1055055.85262 mmBtu=1055055852.62 therm=105505585.262"
-    " million_therm=105505585262000 therm_us=105480400 therm_ec=105505585.262 toe=41868000000",
+    " million_therm=105505585262000 therm_us=105480400 therm_ec=105505600 toe=41868000000",
     "power": "W=1 kW=1000 MW=1000000 GW=1000000000",
     "voltage": "V=1 mV=1/1000",
     "volume": "m3=1 cm3=1/1000000 L=1/1000 mL=1/1000000 kL=1 ML=1000 ft3=0.028316846592"
@@ -340,7 +340,7 @@ _SCALES = {
     "temperature": "K=1 degC=1 degF=5/9 degR=5/9",
     "pressure": "Pa=1 kPa=1000 MPa=1000000 bar=100000 atm=101325",
     "ratio": "1=1 %=1/100 ppm=1/1000000",
-    "freight": "tonne_km=1000000 tonne_mile=1609344 short_ton_mile=1459972.51274304",
+    "freight": "tonne_km=1000000 tonne_mile=1609344 short_ton_mile=1459972.31821056",
     "passenger_transport": "passenger_km=1000 passenger_mile=1609.344",
     "passenger_equivalent_transport": "passenger_equivalent_km=1000",
     "vehicle_transport": "vehicle_km=1000 vehicle_mile=1609.344",

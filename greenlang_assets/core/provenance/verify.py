@@ -17,6 +17,7 @@ from typing import Any, Literal
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import sha256_hex
 from greenlang_assets.core.provenance.ledger import Checkpoint, Leaf, LedgerLink, genesis_sha256
+from greenlang_assets.core.provenance.merkle import RowTree, fact_of
 from greenlang_assets.core.provenance.ports import ArtifactStore, CheckpointLog, Signer
 from greenlang_assets.core.provenance.rows import check_leaves
 
@@ -297,6 +298,8 @@ def _rolled_back(remembered: Checkpoint, kept: Sequence[Checkpoint]) -> Finding:
 def verify_store(links: Iterable[LedgerLink], store: ArtifactStore) -> list[Finding]:
     """Verify that every content hash of the ledger is kept and hashes again, and every input is known.
 
+    Where an entry states the root of a table's rows, it is formed again.
+
     An input must be a content recorded earlier in the chain, or come from outside (``file:``).
     """
     findings: list[Finding] = []
@@ -319,7 +322,7 @@ def verify_store(links: Iterable[LedgerLink], store: ArtifactStore) -> list[Find
             continue
         checked.add(entry.content_sha256)
         try:
-            store.get(entry.content_sha256)
+            data = store.get(entry.content_sha256)
         except GreenlangError as error:
             findings.append(
                 Finding(
@@ -331,6 +334,11 @@ def verify_store(links: Iterable[LedgerLink], store: ArtifactStore) -> list[Find
                     expected=error.expected,
                 )
             )
+            continue
+        stated = fact_of(entry.facts)
+        if stated is not None and stated != RowTree(data, int(stated["block"])).fact:
+            message = f"{asset}: the root of its rows is not that of the stored table"
+            findings.append(Finding("ROW_TREE_WRONG", message, link.seq, asset, found=str(stated["root"])))
     return findings
 
 
