@@ -52,7 +52,9 @@ class Gate:
         if len(given) == 1:
             scheme, _, token = given[0].decode("latin-1").partition(" ")
             if scheme.lower() == "bearer":
-                caller = await run_in_threadpool(self._tokens.caller, token.strip())
+                token = token.strip()
+                # Handing a request to a thread and back costs more than most answers.
+                caller = self._tokens.remembered(token) or await run_in_threadpool(self._tokens.caller, token)
                 if caller is not None:
                     return caller
         raise GreenlangError(

@@ -42,6 +42,10 @@ class Services:
         """The factors in force, loaded by the first request that needs them."""
         return editions.catalogue(self.own_factors)
 
+    def loaded_catalogue(self) -> Catalogue | None:
+        """The factors in force, if they are loaded; never waits."""
+        return vars(self).get("catalogue")
+
     @cached_property
     def library(self) -> Library:
         """The shipped formulas, bound to the catalogue."""

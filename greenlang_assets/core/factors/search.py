@@ -215,11 +215,11 @@ class SearchIndex:
         if year is not None:
             scores = np.where(self._years == year, scores, 0.0)
         best = self._best(scores, limit)
-        hits = self._facts[best].rows(named=True) if len(best) else []
-        return [
-            SearchHit(score=round(float(score), 4), **hit)
-            for score, hit in zip(scores[best], hits, strict=True)
-        ]
+        return [self._hit(row, float(scores[row])) for row in best.tolist()]
+
+    def _hit(self, row: int, score: float) -> SearchHit:
+        facts = dict(zip(_SHOWN, self._facts.row(row), strict=True))
+        return SearchHit(score=round(score, 4), **facts)
 
     def _scores(self, query: _Query) -> _Scores:
         kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
@@ -264,11 +264,11 @@ class SearchIndex:
 
     def _best(self, scores: _Scores, limit: int) -> _Numbers:
         """Rows with the highest scores; of equal ones the later year, then the id."""
-        if scores.size > limit:
-            least = np.partition(scores, scores.size - limit)[scores.size - limit]
-            rows = np.flatnonzero((scores >= least) & (scores > 0))
-        else:
-            rows = np.flatnonzero(scores > 0)
+        rows = np.flatnonzero(scores)
+        if rows.size > limit:
+            some = scores[rows]
+            least = np.partition(some, rows.size - limit)[rows.size - limit]
+            rows = rows[some >= least]
         order = np.lexsort((self._id_order[rows], -self._years[rows], -scores[rows]))
         return rows[order[:limit]].astype(np.int32)
 
