@@ -290,7 +290,7 @@ def _licences(licences: pl.DataFrame) -> str:
         ),
     ) + (
         '<p class="soft">The licence goes with every factor into every result. Licensed publishers '
-        "(ecoinvent, the IPCC's database) ship no figure: <code>glac factors import</code> reads your copy.</p>"
+        "(ecoinvent, the IPCC's database) ship none: <code>glac factors import</code> reads your copy.</p>"
     )
 
 
@@ -316,8 +316,7 @@ def _drift_row(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['removed']:,}",
         f"{row['changed']:,}",
         f"{row['factors_after']:,}",
-        f"{row['median_change']:.1%}",
-        f"{row['largest_change']:.0%}",
+        *("–" if row[name] is None else f"{row[name]:.1%}" for name in ("median_change", "largest_change")),
     )
 
 

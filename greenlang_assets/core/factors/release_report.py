@@ -94,7 +94,8 @@ class Release:
         topics: one row a topic: factors, regions, first and last year, publishers.
         licences: one row a licence: factors, publishers.
         gaps: where the catalogue is thin, the weightiest first: title and detail.
-        drift: one row a dataset with two editions or more: the last against the one before it.
+        drift: one row a dataset with two editions or more: the last against the one before it; relative
+            changes are null where no figure changed in the same unit.
         outliers: factors far from the median of their like, the furthest first.
         duplicates: rows that another row of the same publication repeats in everything but its id.
         frames: what is judged, by name: one row a factor, dataset or publisher.
@@ -126,17 +127,17 @@ class Release:
 
 
 def measure(
-    factors: pl.DataFrame, *, values: pl.DataFrame, properties: pl.DataFrame, gwp: pl.DataFrame
+    factors: pl.DataFrame, *, further_values: int, properties: pl.DataFrame, gwp: pl.DataFrame
 ) -> Release:
     """Measure a catalogue.
 
     Args:
         factors: rows of ``FACTOR_SCHEMA``, counted and not.
-        values: rows of ``VALUE_SCHEMA``.
+        further_values: how many rows of ``VALUE_SCHEMA`` there are; nothing else of them is asked.
         properties: rows of ``PROPERTY_SCHEMA``.
         gwp: rows of ``GWP_SCHEMA``.
     """
-    stats = count(factors, properties=properties, gwp=gwp, values=values)
+    stats = _counted(factors, properties, gwp, further_values)
     rows = factors.filter(counted())
     judged = _with_ratios(_with_kilograms(rows), GwpTable(gwp))
     drift = _drift(rows)
@@ -160,6 +161,14 @@ def measure(
         },
     )
     return Release(**{**vars(found), "gaps": _gaps(rows, factors, found)})
+
+
+def _counted(
+    factors: pl.DataFrame, properties: pl.DataFrame, gwp: pl.DataFrame, further_values: int
+) -> dict[str, Any]:
+    stats = count(factors, properties=properties, gwp=gwp)
+    parts = {**stats["published_values_of"], "further_values": further_values}
+    return {**stats, "published_values_of": parts, "published_values": sum(parts.values())}
 
 
 # --- what each factor comes to
@@ -345,7 +354,7 @@ def _drift(rows: pl.DataFrame) -> pl.DataFrame:
             continue
         before, after = (part.filter(edition=edition) for edition in ordered[-2:])
         diff = compare(before, after)
-        change = diff.changed.filter(pl.col("figure").is_in(["co2e", "co2"]))["relative"].drop_nulls().abs()
+        change = diff.changed["relative"].drop_nulls().abs()
         found.append(
             {
                 "dataset": f"{publisher}/{dataset}",
@@ -356,8 +365,8 @@ def _drift(rows: pl.DataFrame) -> pl.DataFrame:
                 "added": len(diff.added),
                 "removed": len(diff.removed),
                 "changed": diff.factors_changed,
-                "median_change": change.median() or 0.0,
-                "largest_change": change.max() or 0.0,
+                "median_change": change.median(),
+                "largest_change": change.max(),
                 "removed_share": len(diff.removed) / before.height,
             }
         )
@@ -428,7 +437,7 @@ def _missing_editions(rows: pl.DataFrame) -> list[tuple[str, str]]:
             continue
         absent = sorted(set(range(years[0], years[-1] + 1)) - set(years))
         # A publisher that came out every second year left nothing out.
-        if 0 < len(absent) <= len(years) / 3:
+        if 0 < len(absent) < len(years) / 2:
             listed = ", ".join(map(str, absent))
             found.append((f"{publisher}: no edition of {listed}", f"{dataset}, {years[0]} to {years[-1]}."))
     return found
