@@ -137,7 +137,8 @@ def _draw(axes: Axes, lines: Sequence[Series]) -> None:
             linewidth=1.2,
             label=name,
         )
-    axes.set_ylim(bottom=0)
+    # From zero, so that a small difference looks small; a little room above the highest.
+    axes.set_ylim(0, 1.08 * max(row.value for _, rows in lines for row in rows) or 1)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=SOFT, linewidth=0.4, alpha=0.6)
     axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
