@@ -39,7 +39,7 @@ from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.rounding import publish
 from greenlang_assets.core.formulas.sensitivity import sensitivities
-from greenlang_assets.core.provenance.canonical import content_sha256
+from greenlang_assets.core.provenance.canonical import content_sha256, sha256_hex
 
 #: Quantities that are not normal are drawn line by line; a total has at most so many of them.
 MAX_SEPARATE = 10_000
@@ -76,7 +76,8 @@ class UncertainTotal(BaseModel):
         simulated_lower_mg: 2.5th percentile by Monte Carlo, where it was asked for.
         simulated_upper_mg: 97.5th percentile.
         simulated_mean_mg: mean of the draws.
-        provenance_hash: hash of the lines, of everything stated, of draws and seed, and of these figures.
+        provenance_hash: hash of the lines (SHA-256 of their sorted hashes, a line each), of all
+            that is stated, of draws and seed, and of these figures.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -127,8 +128,13 @@ def uncertain_totals(
             and factor, ``SIMULATION_LINES``, and those of :func:`spread.read_spread`.
     """
     column = "co2e_mg" if figure == "location" else "co2e_market_mg"
-    counted = lines.filter(pl.col("scope") != "outside").with_columns(
-        pl.coalesce(column, "co2e_mg").alias("mass")
+    # A line is wide, and most of it says nothing here.
+    used = [*by, "activity_id", "activity", "factor_id", "formula_id", "line_sha256"]
+    counted = (
+        lines.lazy()
+        .filter(pl.col("scope") != "outside")
+        .select(*dict.fromkeys(used), pl.coalesce(column, "co2e_mg").alias("mass"))
+        .collect()
     )
     if counted.is_empty():
         return []
@@ -374,7 +380,7 @@ def _sealed(
     used = set(lines["factor_id"])
     body: dict[str, Any] = {
         "total": total.model_dump(exclude={"provenance_hash"}),
-        "lines": sorted(lines["line_sha256"]),
+        "lines": sha256_hex("\n".join(lines["line_sha256"].sort()).encode()),
         "factors": {name: spread.model_dump() for name, spread in factors.items() if name in used},
         "activities": {name: spread.model_dump() for name, spread in activities.items()},
         "simulation": simulation.body if simulation else None,
