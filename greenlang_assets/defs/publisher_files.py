@@ -66,7 +66,7 @@ with warnings.catch_warnings():
 
 OBSERVE_JOB = dg.define_asset_job(
     "publisher_files",
-    selection=dg.AssetSelection.groups(GROUP),
+    selection=dg.AssetSelection.groups(GROUP, include_sources=True),
     description="Look at every publisher's files: which are other files than last quarter?",
     executor_def=dg.in_process_executor,
 )

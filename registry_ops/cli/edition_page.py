@@ -160,7 +160,7 @@ def _bars(rows: pl.DataFrame) -> str:
             f"{value:+.1%}", (value, place), xytext=(3 if value > 0 else -3, 0), textcoords="offset points",
             ha="left" if value > 0 else "right", va="center", fontsize=7, color=INK,
         )  # fmt: skip
-    axes.margins(x=0.12)
+    axes.margins(x=0.2, y=0.02)
     return _svg(drawn, "largest relative changes")
 
 

@@ -190,7 +190,7 @@ def test_imports_at_once_all_arrive(shipped: Path, own: Path) -> None:
             [sys.executable, "-c", code, figure, str(own), str(shipped)],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parent,
+            cwd=Path(__file__).parents[1],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(("", str(Path(__file__).parents[2])))},
         )
         for figure in ("2.1", "2.2", "2.3")

@@ -384,8 +384,8 @@ class Editions:
         return sorted(listed, key=lambda item: (item.name, version_key(item.version)))
 
     def _listed(self, name: EditionName, parts: Mapping[str, pl.DataFrame], state: str) -> Listed:
-        version = self._own_versions.get(name) if "factors" not in parts else None
-        version = version or version_of(name, parts)
+        in_force = state == "in force"
+        version = self.version_in_force(name, parts) if in_force else version_of(name, parts)
         own = any(table.own and (table.edition, table.version) == (name, version) for table in self.stored)
         main = next(kind for kind in (*_MAIN, *parts) if kind in parts)
         return Listed(
@@ -437,6 +437,12 @@ class Editions:
             for table in self.stored
             if table.own and table.edition == name and self._stands(table)
         }
+
+    def version_in_force(self, name: EditionName, parts: Mapping[str, pl.DataFrame]) -> str:
+        """The version of the rows in force of one edition."""
+        if name in self._own_versions and self._own_wins(name):
+            return self._own_versions[name]
+        return version_of(name, parts)
 
     def _own_wins(self, name: EditionName) -> bool:
         return name in self.replaced or name not in self._shipped_versions
@@ -571,7 +577,7 @@ def _outcome(editions: Editions, name: EditionName, parts: Mapping[str, pl.DataF
     before = editions.parts_in_force(name)
     if _contained(parts, before):
         # One of the files that an edition comes in says nothing that the whole of them does not.
-        return Kept(name, version_of(name, before), "known", rows)
+        return Kept(name, editions.version_in_force(name, before), "known", rows)
     gone, of = _vanished(parts, before)
     if gone > MOST_THAT_MAY_VANISH * of:
         return Kept(name, version, "held back", rows, f"lacks {gone:,} of the {of:,} rows in force")
