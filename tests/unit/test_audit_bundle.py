@@ -549,6 +549,31 @@ def test_a_number_that_was_recorded_wrong_is_not_handed_out(
     )
 
 
+# --- the command
+
+
+def test_the_command_writes_the_bundle_and_names_its_hashes(
+    world: World, bundle: Bundle, tmp_path: Path
+) -> None:
+    settings = world.platform.settings
+    words = ["provenance", "bundle", world.total.upper(), "--out", str(tmp_path / "b.zip"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from registry_ops.cli import main; main()", *words],
+        cwd=Path(__file__).parents[2],
+        env=os.environ
+        | {"GREENLANG_HOME": str(settings.home), "GREENLANG_DATABASE_URL": str(settings.database_url)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert (tmp_path / "b.zip").read_bytes() == bundle.archive()
+    assert answer["sha256"] == sha256_hex(bundle.archive())
+    assert answer["key_sha256"] == sha256_hex(world.platform.signer.public_key)
+    assert answer["verifier_sha256"] == sha256_hex(Path(standalone_verifier.__file__).read_bytes())
+
+
 # --- refusals
 
 

@@ -164,6 +164,7 @@ class _Gatherer:
         self._ledger = ledger
         self._store = store
         self._parts: dict[str, _Part] = {}
+        self._weighed: set[tuple[str, str]] = set()
         self.spellings: dict[str, str] = {}
 
     def subject(self, sha256: str) -> None:
@@ -222,6 +223,10 @@ class _Gatherer:
         sha256, gwp_set = row["gwp_sha256"], row["gwp_set"]
         if sha256 is None or sha256 == potentials.applied_by_publisher(str(gwp_set), row["factor_id"]):
             return
+        once = (part.link.entry_sha256, str(sha256))
+        if once in self._weighed:
+            return
+        self._weighed.add(once)
         for ref in part.inputs:
             if ref.external or not ref.asset.startswith("factors/"):
                 continue
