@@ -165,8 +165,9 @@ def resolve(
 def _resolve(text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None) -> Resolved:
     reference = parse(text)
     said: list[str] = []
-    publisher = PUBLISHERS.get(reference.segments[0].lower())
-    if publisher is None:
+    authority = reference.segments[0].lower()
+    publisher = PUBLISHERS.get(authority) or authority
+    if publisher != "ipcc" and not frame.filter(publisher=publisher).height:
         raise _unresolved(text, frame, gwp, f"no tables of the authority {reference.segments[0]} ship")
     _say(said, "authority", reference.segments[0], publisher)
     if publisher == "ipcc":
