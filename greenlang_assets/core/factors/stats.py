@@ -65,7 +65,10 @@ def count(
     """
     counts = factors.filter(counted())
     published = _published(factors.filter(kind="sourced"))
-    published["further_values"] = 0 if values is None else values.height
+    # A value that has the name of a figure's column says where else that figure is printed.
+    published["further_values"] = (
+        0 if values is None else values.filter(~pl.col("measure").is_in(_FIGURES)).height
+    )
     published["fuel_properties"] = properties.height
     published["gwp_values"] = 0 if gwp is None else gwp.height
     left_out = factors.filter(pl.col("not_counted").is_not_null() & (pl.col("kind") != "synthetic"))

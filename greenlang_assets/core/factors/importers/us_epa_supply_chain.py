@@ -355,7 +355,8 @@ def _values(
             file.source,
             table=file.table.file,
             row=line.number,
-            measure=f"{gas} {which}",
+            # A figure of the factor itself, printed in a file of its own, has the name of its column.
+            measure="co2e" if (gas, which) == ("CO2e", "with margins") else f"{gas} {which}",
             value=line.figure(column, f"{gas}, {which}"),
             unit=edition.unit,
             factor_id=ids[path],
