@@ -143,7 +143,10 @@ def test_what_counts(shipped: Catalogue) -> None:
         {"kind": "synthetic"},
     ).frame
     one = sum(frame.select(name).head(1).to_series().count() for name in ("co2", "ch4", "n2o", "co2e"))
-    values = pl.DataFrame([{"value_id": "a"}, {"value_id": "b"}], schema=VALUE_SCHEMA, orient="row")
+    # The last one says where else the factor's own figure is printed.
+    measures = ("margins", "water-scarcity", "co2e")
+    rows = [{"value_id": measure, "measure": measure} for measure in measures]
+    values = pl.DataFrame(rows, schema=VALUE_SCHEMA, orient="row")
     stats = Catalogue(frame, shipped.properties.head(3), shipped.gwp, lambda: values).stats()
     assert stats["total"] == 2
     assert stats["by_kind"] == {"derived": 1, "sourced": 1}
