@@ -165,7 +165,8 @@ def read_manifest(root: Path = FACTORS_ROOT) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise GreenlangError(
             "TABLES_MISSING", "there are no factor tables here", found="no manifest.json",
-            expected="the shipped tables", hint="run: glac factors rebuild FOLDER", where={"folder": root.name},
+            expected="the shipped tables", hint="run: glac factors rebuild FOLDER",
+            where={"folder": root.name},
         ) from error  # fmt: skip
     except (OSError, ValueError) as error:
         raise GreenlangError(
