@@ -135,7 +135,7 @@ def editions(as_json: AsJson = False) -> int:
         print_json({"editions": [item.as_dict() for item in listed]})
         return FINE
     print_table(
-        f"{len(listed):,} editions",
+        f"{len(listed):,} editions; --json has their whole hashes",
         ["edition", "version", "rows", "state", "from", "sha256", "licence"],
         [
             (
@@ -144,7 +144,7 @@ def editions(as_json: AsJson = False) -> int:
                 ", ".join(f"{count:,} {kind}" for kind, count in item.rows.items()),
                 item.state,
                 item.origin,
-                item.sha256,
+                f"{item.sha256[:16]}…",
                 item.licence,
             )
             for item in listed
