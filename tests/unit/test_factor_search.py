@@ -64,6 +64,7 @@ QUERIES = [
     ("electrcity united kingdom 2025", {"activity": "grid-electricity", "region": "GB", "year": 2025}),
     ("gazole litre", {"activity": "diesel"}),
     ("deisel litres uk", {"activity": "diesel", "region": "GB", "activity_unit": "L"}),
+    ("diesel litres road", {"activity": "diesel", "activity_unit": "L"}),
     ("essence US gallon", {"activity": "motor-gasoline", "region": "US", "activity_unit": "gallon"}),
     ("Grid Electricity United States 2023 epa", {"region": "US"}),
     (

@@ -4,8 +4,9 @@ Belongs here: the index of words, and how a hit is scored. Does not belong here:
 (``catalogue``), what words stand for (``search_words``).
 
 A word of the query that a factor has counts in full, a word that it has in another spelling (typing
-errors, beginnings of words) by its likeness. A factor of another year or country than the query names keeps
-about half of its score, because that is the costliest mistake. Of equal scores the later year comes first.
+errors, beginnings of words) by its likeness. A factor of another year, country or unit than the query names
+keeps about half of its score, because that is the costliest mistake. Of equal scores the later year comes
+first.
 
 Words are indexed once per *subject* (publisher, dataset, activity, path, unit), which many regions and
 years share; years, regions and editions are brought in as whole columns. The index is made in
@@ -45,6 +46,8 @@ _WELL_TO_TANK = 0.6
 _OTHER_YEAR = 0.6
 _OTHER_REGION = 0.45
 _WORLD = 0.55
+#: The same for another unit than the query names.
+_OTHER_UNIT = 0.6
 #: A query that names nothing but a year or a region finds its factors.
 _NAMED_ALONE = 0.3
 #: A region's name stands in many paths where it is not the region.
@@ -91,6 +94,7 @@ class _Query:
     years: set[int] = field(default_factory=set)
     regions: set[str] = field(default_factory=set)
     editions: set[str] = field(default_factory=set)
+    units: set[str] = field(default_factory=set)
     well_to_tank: bool = False
 
 
@@ -173,6 +177,9 @@ class SearchIndex:
         self._well_to_tank = np.zeros(self._count, dtype=bool)
         if "wtt" in self._postings:
             self._well_to_tank[self._postings.of("wtt")[0]] = True
+        unit = Coded(subjects["activity_unit"])
+        self._unit_of, self._unit_words = unit.codes, [frozenset(words_of(name)) for name in unit.names]
+        self._words_of_units = frozenset().union(*self._unit_words)
         activity = Coded(subjects["activity"])
         self._activity_of = activity.codes
         named = pl.DataFrame({"activity": activity.names}, schema={"activity": pl.String}).with_row_index(
@@ -224,6 +231,9 @@ class SearchIndex:
     def _scores(self, query: _Query) -> _Scores:
         kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
         subjects = self._subject_scores(query.spellings) * self._brevity * kind
+        if query.units:
+            share = [1.0 if words <= query.units else _OTHER_UNIT for words in self._unit_words]
+            subjects = subjects * np.array(share)[self._unit_of]
         scores: _Scores = subjects[self._subject_of]
         if query.editions:
             told = [len(words & query.editions) for words in self._edition_words]
@@ -323,6 +333,7 @@ class SearchIndex:
             return 1
         if any(word in words for words in self._edition_words):
             query.editions.add(word)
+        query.units.update({word, *self._said.means.get((word,), ())} & self._words_of_units)
         spellings = self._spellings(word)
         if max(spellings.values(), default=0.0) < _SYNONYM * _FUZZY_LIKENESS:
             query.regions |= self._regions_like(word)
