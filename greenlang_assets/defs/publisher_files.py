@@ -61,12 +61,14 @@ def _source(publisher: Publisher) -> dg.AssetsDefinition | dg.SourceAsset:
 
 
 with warnings.catch_warnings():
+    # Observable source assets are still called a beta.
     warnings.simplefilter("ignore", dg.BetaWarning)
     SOURCES = [_source(publisher) for publisher in PUBLISHERS]
+    _ALL = dg.AssetSelection.groups(GROUP, include_sources=True)
 
 OBSERVE_JOB = dg.define_asset_job(
     "publisher_files",
-    selection=dg.AssetSelection.groups(GROUP, include_sources=True),
+    selection=_ALL,
     description="Look at every publisher's files: which are other files than last quarter?",
     executor_def=dg.in_process_executor,
 )

@@ -52,7 +52,6 @@ PLAUSIBLE: tuple[tuple[str, str, str | None, float, float], ...] = (
     ("natural-gas", "mmBtu", "gross", 48.0, 60.0),
     ("grid-electricity", "kWh", None, 0.0, 2.6),
     ("grid-electricity", "MWh", None, 0.0, 2_600.0),
-    ("grid-electricity-life-cycle", "kWh", None, 0.0, 2.6),
 )
 
 #: What people look for -> which factors that is. The first that fits takes a factor.
@@ -335,8 +334,10 @@ def _fuels(judged: pl.DataFrame) -> pl.DataFrame:
         PLAUSIBLE, schema=["activity", "activity_unit", "_basis", "low", "high"], orient="row"
     )
     fits = pl.col("_basis").is_null() | (pl.col("_basis") == pl.col("calorific_basis"))
+    # The bounds leave room for what comes before the tank, so they hold of life-cycle figures as well.
+    plain = pl.col("activity").str.replace("-life-cycle$", "")
     return (
-        judged.join(bounds, on=["activity", "activity_unit"])
+        judged.join(bounds, left_on=[plain, "activity_unit"], right_on=["activity", "activity_unit"])
         .filter(fits & pl.col("kg").is_not_null())
         .select("factor_id", "publisher", "activity", "activity_unit", "kg", "low", "high")
         .with_columns(in_bounds=pl.col("kg").is_between("low", "high"))
@@ -449,7 +450,9 @@ def _places(rows: pl.DataFrame) -> list[tuple[str, str]]:
     national = rows.filter(~pl.col("region").str.contains("^(WORLD|GROUP)"))
     power = set(national.filter(pl.col("activity").str.contains("^grid-electricity")).select(of).to_series())
     fuel = set(
-        national.filter(pl.col("activity").is_in(["diesel", "motor-gasoline", "natural-gas"]))
+        national.filter(
+            pl.col("activity").str.contains("^(diesel|motor-gasoline|natural-gas)(-life-cycle)?$")
+        )
         .select(of)
         .to_series()
     )
