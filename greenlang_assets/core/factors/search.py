@@ -232,8 +232,8 @@ class SearchIndex:
         kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
         subjects = self._subject_scores(query.spellings) * self._brevity * kind
         if query.units:
-            share = [1.0 if words <= query.units else _OTHER_UNIT for words in self._unit_words]
-            subjects = subjects * np.array(share)[self._unit_of]
+            named_units = [words <= query.units for words in self._unit_words]
+            subjects = subjects * np.where(named_units, 1.0, _OTHER_UNIT)[self._unit_of]
         scores: _Scores = subjects[self._subject_of]
         if query.editions:
             told = [len(words & query.editions) for words in self._edition_words]
