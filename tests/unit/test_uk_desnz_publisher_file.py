@@ -1,4 +1,4 @@
-"""With DESNZ's own flat files, all eight: a second reader agrees, and the yield is what the files hold.
+"""With DESNZ's own flat files, each that is at hand: a second reader agrees, and the yield is what they hold.
 
 xlsx files are read again by openpyxl, xls files by xlrd. xlrd stops at the table of texts of the 2021 and
 2022 files (its count is wrong): there it reads the figures alone, and the sums of the gases show that each
@@ -17,6 +17,7 @@ from greenlang_assets.core.factors import contracts
 from greenlang_assets.core.factors.importers import uk_desnz
 from greenlang_assets.core.factors.importers.base import ImportResult
 from greenlang_assets.core.factors.publishers import publisher
+from greenlang_assets.core.factors.rebuild import to_read
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
 pytestmark = [
@@ -27,14 +28,19 @@ pytestmark = [
 ]
 SAMPLE = 200
 FIGURES = ("co2e", "co2e_of_co2", "co2e_of_ch4", "co2e_of_n2o")
-FILES = {name[-4:]: relative for name, relative in publisher("uk-desnz").files.items()}
+FILES = {
+    stem[-4:]: path
+    for stem, path in (to_read(Path(FOLDER), [publisher("uk-desnz")]) if FOLDER else {}).items()
+}
 #: Without texts there is no header to find the column of figures by: columns up to and with it.
 WITHOUT_TEXTS = {"2021": 11, "2022": 9}
 #: Edition -> cells with a number in the column of figures, as counted in the files by other means.
 NUMBERS = {
     "2016": 4977,
+    "2017": 6178,
     "2018": 6192,
     "2019": 6163,
+    "2020": 6587,
     "2021": 6731,
     "2022": 6895,
     "2023": 6916,
@@ -44,8 +50,10 @@ NUMBERS = {
 #: UK electricity, kg CO2e/kWh as published, to the digits that the publisher shows.
 ELECTRICITY = {
     "2016": 0.41205,
+    "2017": 0.35156,
     "2018": 0.28307,
     "2019": 0.2556,
+    "2020": 0.23314,
     "2021": 0.21233,
     "2022": 0.19338,
     "2023": 0.20707,
@@ -58,17 +66,15 @@ Grid = list[list[Any]]
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, ImportResult]:
-    assert FOLDER is not None
-    return {edition: uk_desnz.read(Path(FOLDER) / relative) for edition, relative in FILES.items()}
+    return {edition: uk_desnz.read(path) for edition, path in FILES.items()}
 
 
 @pytest.fixture(scope="module")
 def grids() -> dict[str, Grid]:
     """Every cell of the sheet of factors up to the figure, by edition; row and column count from 0."""
-    assert FOLDER is not None
     found = {}
-    for edition, relative in FILES.items():
-        cells = grid(Path(FOLDER) / relative, edition)
+    for edition, path in FILES.items():
+        cells = grid(path, edition)
         header = next((row for row in cells if "Scope" in row and "UOM" in row), [])
         width = WITHOUT_TEXTS.get(edition) or header.index(f"GHG Conversion Factor {edition}") + 1
         found[edition] = [[*row, *[None] * width][:width] for row in cells]
@@ -87,14 +93,14 @@ def grid(path: Path, edition: str) -> Grid:
         return [sheet.row_values(row) for row in range(sheet.nrows)]
 
 
-def test_the_files_at_hand_are_those_of_eight_years(results: dict[str, ImportResult]) -> None:
-    assert set(FILES) == set(NUMBERS)
+def test_every_file_is_of_its_own_year(results: dict[str, ImportResult]) -> None:
+    assert set(NUMBERS) - set(FILES) <= {"2017", "2020"}
     for edition, result in results.items():
         assert result.editions == (edition,)
         assert set(result.factors["year"]) == {int(edition)}
 
 
-@pytest.mark.parametrize("edition", NUMBERS)
+@pytest.mark.parametrize("edition", FILES)
 def test_every_number_of_the_sheet_is_kept_once(
     edition: str, results: dict[str, ImportResult], grids: dict[str, Grid]
 ) -> None:
@@ -129,7 +135,7 @@ def by_key(cells: Grid) -> dict[Key, dict[str, tuple[int, float]]]:
     return found
 
 
-@pytest.mark.parametrize("edition", [edition for edition in NUMBERS if edition not in WITHOUT_TEXTS])
+@pytest.mark.parametrize("edition", [edition for edition in FILES if edition not in WITHOUT_TEXTS])
 def test_sampled_rows_as_a_second_reader_reads_them(
     edition: str, results: dict[str, ImportResult], grids: dict[str, Grid]
 ) -> None:
@@ -161,7 +167,7 @@ def test_sampled_figures_and_sums_where_the_second_reader_has_no_texts(
         assert gases == pytest.approx(factor["co2e"], abs=0.00003, rel=0.0001)
 
 
-@pytest.mark.parametrize("edition", NUMBERS)
+@pytest.mark.parametrize("edition", FILES)
 def test_known_figures_and_the_contract(edition: str, results: dict[str, ImportResult]) -> None:
     factors = results[edition].factors
     (power,) = factors.filter(activity="grid-electricity", activity_unit="kWh")["co2e"]

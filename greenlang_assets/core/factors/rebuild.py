@@ -7,6 +7,7 @@ of the tables (``tables``).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import contracts, tables
 from greenlang_assets.core.factors.importers.base import PROPERTY_KEY, ImportResult
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA
-from greenlang_assets.core.factors.publishers import PUBLISHERS
+from greenlang_assets.core.factors.publishers import PUBLISHERS, Publisher
 
 #: The fuel properties of all publishers stand in one table.
 PROPERTIES = "fuel-properties.parquet"
@@ -42,18 +43,30 @@ def locate(publisher_files: Path, stem: str) -> Path:
     return path
 
 
-def import_all(publisher_files: Path) -> dict[str, ImportResult]:
-    """What every publisher's file yields, by table name without ending, each read afresh.
+def to_read(publisher_files: Path, publishers: Iterable[Publisher] = PUBLISHERS) -> dict[str, Path]:
+    """The file behind each table that is to be read: all but those that may be kept and are not there.
 
-    Tables that may be kept (``Publisher.kept``) are left out where their file is not in the folder.
+    Raises:
+        GreenlangError: ``PUBLISHER_FILE_MISSING``.
     """
+    return {
+        stem: locate(publisher_files, stem)
+        for publisher in publishers
+        for stem, file in publisher.files.items()
+        if stem not in publisher.kept or (publisher_files / file).is_file()
+    }
+
+
+def import_all(publisher_files: Path) -> dict[str, ImportResult]:
+    """What every publisher's file yields, by table name without ending, each read afresh."""
     results: dict[str, ImportResult] = {}
     known = pl.DataFrame(schema=FACTOR_SCHEMA)
+    files = to_read(publisher_files)
     for publisher in PUBLISHERS:
         for stem in publisher.files:
-            if stem in publisher.kept and not (publisher_files / SOURCES[stem]).is_file():
+            if stem not in files:
                 continue
-            results[stem] = publisher.read(locate(publisher_files, stem), known)
+            results[stem] = publisher.read(files[stem], known)
             known = pl.concat([known, results[stem].factors])
     return results
 

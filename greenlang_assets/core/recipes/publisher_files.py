@@ -6,10 +6,8 @@ Does not belong here: reading what is in them (``core.factors.importers``).
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.publishers import publisher
+from greenlang_assets.core.factors.rebuild import to_read
 from greenlang_assets.core.provenance.canonical import content_sha256
 from greenlang_assets.core.recipes.base import World
 from greenlang_assets.core.recipes.factors import editions_of
@@ -35,29 +33,12 @@ def hashes(name: str, world: World) -> dict[str, str]:
         for source in table.entry["sources"]
     }
     if world.publisher_files is not None:
-        source = publisher(name)
-        named = []
-        for stem, file in source.files.items():
-            path = world.publisher_files / file
-            if path.is_file():
-                named.append(path)
-            elif stem not in source.kept:
-                raise _missing(path, world.publisher_files)
+        named = list(to_read(world.publisher_files, [publisher(name)]).values())
         # What an importer takes from beside the named file is known by the rows that cite it.
         beside = {path.parent / file for path in named for file in found}
         for path in sorted({*named, *(path for path in beside if path.is_file())}):
             found[path.name] = file_sha256(path)
     return dict(sorted(found.items()))
-
-
-def _missing(path: Path, folder: Path) -> GreenlangError:
-    return GreenlangError(
-        "PUBLISHER_FILE_MISSING",
-        "a publisher's file is not in the folder",
-        found="no such file",
-        expected=path.relative_to(folder).as_posix(),
-        hint="GREENLANG_PUBLISHER_FILES names the folder that holds one sub-folder a publisher",
-    )
 
 
 def data_version(found: dict[str, str]) -> str:
