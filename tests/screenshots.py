@@ -17,6 +17,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -66,15 +67,16 @@ def settle(page: Page) -> None:
 
 
 def asset_graph(page: Page, base: str) -> None:
-    """The whole lineage, every group open."""
-    page.set_viewport_size({"width": 2600, "height": 3000})
-    page.goto(f"{base}/asset-groups")
+    """The whole lineage but the publishers' files (one before each publisher), every group open."""
+    page.set_viewport_size({"width": 2600, "height": 3200})
+    chosen = quote('not group:"publisher_files"', safe="")
+    page.goto(f"{base}/asset-groups~{chosen}/")
     settle(page)
     page.keyboard.press("Alt+e")  # Dagster's key for "expand all groups"
     settle(page)
     # Left of it are Dagster's menus, above it the search field.
     page.screenshot(
-        path=PICTURES / "asset_graph.png", clip={"x": 545, "y": 152, "width": 2008, "height": 2700}
+        path=PICTURES / "asset_graph.png", clip={"x": 545, "y": 112, "width": 2008, "height": 2880}
     )
 
 
@@ -103,6 +105,17 @@ def quality_report(page: Page, home: Path) -> None:
     page.screenshot(path=PICTURES / "quality_report.png", full_page=True)
 
 
+def release_report(page: Page, home: Path) -> None:
+    """What the catalogue covers and where it is thin: the page that Dagster's asset links to."""
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.goto((home / "reports/factors/release_report/all.html").as_uri())
+    page.screenshot(
+        path=PICTURES / "release_report.png",
+        full_page=True,
+        clip={"x": 0, "y": 0, "width": 1280, "height": 1290},
+    )
+
+
 def main() -> None:
     """Run the main job in a home of its own, bring the UI up, take the pictures, take it down."""
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -124,6 +137,7 @@ def main() -> None:
             for picture in (asset_graph, asset, tenants_result):
                 picture(page, base)
             quality_report(page, home)
+            release_report(page, home)
         sys.stdout.write("".join(f"{picture.name}\n" for picture in sorted(PICTURES.iterdir())))
     finally:
         up.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,17 @@ class Recipe:
     inputs: Callable[[World, str | None], tuple[InputRef, ...]]
     make: Callable[[World, str | None, tuple[InputRef, ...]], Made]
 
-    @cached_property
+    @property
     def code_version(self) -> str:
         """``<version>+<digest>``: the digest covers the text of every source file."""
-        texts = b"\0".join(path.read_bytes() for source in self.sources for path in _files(source))
-        return f"{self.version}+{sha256_hex(texts)[:12]}"
+        return f"{self.version}+{_digest(self.sources)}"
+
+
+@cache
+def _digest(sources: tuple[str, ...]) -> str:
+    # Once a process: it runs the code that it loaded, whatever happens to the files meanwhile.
+    texts = b"\0".join(path.read_bytes() for source in sources for path in _files(source))
+    return sha256_hex(texts)[:12]
 
 
 def _files(source: str) -> list[Path]:
