@@ -18,7 +18,7 @@ up: $(VENV)/platform.stamp  ## Dagster's UI, its daemon and the database; Ctrl-C
 	@$(BIN)/glac up
 
 test: $(VENV)/test.stamp lint  ## lint, types and every test that can run here
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/test.stamp  ## ruff and mypy --strict
 	@$(BIN)/ruff check .

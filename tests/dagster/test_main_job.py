@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("main_job")]
+pytestmark = pytest.mark.long
 
 
 class Installation:
