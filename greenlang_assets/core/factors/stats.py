@@ -44,6 +44,12 @@ def counted() -> pl.Expr:
     return pl.col("kind").is_in(COUNTED_KINDS) & pl.col("not_counted").is_null()
 
 
+def further_values(values: pl.DataFrame) -> int:
+    """How many figures ``VALUE_SCHEMA`` rows add: one that has the name of a figure's column only says where
+    else that figure of its factor is printed."""
+    return values.filter(~pl.col("measure").is_in(_FIGURES)).height
+
+
 def count(
     factors: pl.DataFrame,
     *,
@@ -65,10 +71,7 @@ def count(
     """
     counts = factors.filter(counted())
     published = _published(factors.filter(kind="sourced"))
-    # A value that has the name of a figure's column says where else that figure is printed.
-    published["further_values"] = (
-        0 if values is None else values.filter(~pl.col("measure").is_in(_FIGURES)).height
-    )
+    published["further_values"] = 0 if values is None else further_values(values)
     published["fuel_properties"] = properties.height
     published["gwp_values"] = 0 if gwp is None else gwp.height
     left_out = factors.filter(pl.col("not_counted").is_not_null() & (pl.col("kind") != "synthetic"))

@@ -23,6 +23,7 @@ from greenlang_assets.core.factors import contracts, publishers, tables
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.editions import Editions, Stored
 from greenlang_assets.core.factors.model import FACTOR_KEY
+from greenlang_assets.core.factors.stats import further_values
 from greenlang_assets.core.gwp import GwpTable
 from greenlang_assets.core.provenance.canonical import table_bytes, table_sha256
 from greenlang_assets.core.provenance.ledger import InputRef
@@ -137,7 +138,10 @@ def _make_table(kind: str, world: World, partition: str | None, inputs: tuple[In
     frame = _verified(world, kind, None)
     return Made(
         table_bytes(frame, key=tables.KINDS[kind][1]),
-        facts={"rows": frame.height},
+        facts={
+            "rows": frame.height,
+            **({"published_values": further_values(frame)} if kind == "values" else {}),
+        },
         indexed=True,
     )
 

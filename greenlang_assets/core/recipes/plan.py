@@ -108,7 +108,8 @@ def summary(world: World) -> dict[str, Any]:
 
 def _further_values(world: World) -> int:
     """Published figures beside those of the factors: each stands in a table of its own."""
-    return sum(_facts(world, asset)["rows"] for asset in (factors.VALUES, factors.PROPERTIES, factors.GWP))
+    beside = sum(_facts(world, asset)["rows"] for asset in (factors.PROPERTIES, factors.GWP))
+    return int(_facts(world, factors.VALUES)["published_values"] + beside)
 
 
 def _facts(world: World, asset: str, partition: str | None = None) -> dict[str, Any]:

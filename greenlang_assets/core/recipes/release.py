@@ -16,7 +16,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.release_expectations import CRITICAL, SUITES, Judge
 from greenlang_assets.core.factors.release_page import page
 from greenlang_assets.core.factors.release_report import measure
-from greenlang_assets.core.provenance.canonical import StoredTable, canonical_bytes
+from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
 from greenlang_assets.core.recipes import factors
 from greenlang_assets.core.recipes.base import Made, Recipe, World, latest_input, load_table
@@ -53,6 +53,11 @@ RECIPE = Recipe(
 )
 
 
+def _published_values(world: World) -> int:
+    link = world.ledger.latest(factors.VALUES)
+    return int(link.entry.facts["published_values"]) if link else 0
+
+
 def judged_by(judge: Judge) -> Recipe:
     """The recipe that measures, has the figures judged, and records both."""
 
@@ -62,8 +67,8 @@ def judged_by(judge: Judge) -> Recipe:
         catalogue = given[factors.CATALOGUE].content_sha256
         release = measure(
             load_table(world, given[factors.CATALOGUE]),
-            # A hundred megabytes of which only the number of rows is asked.
-            further_values=len(StoredTable(world.store.get(given[factors.VALUES].content_sha256))),
+            # A hundred megabytes of which only the number of figures is asked: a fact of its entry.
+            further_values=_published_values(world),
             properties=load_table(world, given[factors.PROPERTIES]),
             gwp=load_table(world, given[factors.GWP]),
         )
