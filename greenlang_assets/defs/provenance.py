@@ -14,8 +14,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from greenlang_assets.core.provenance.canonical import TABLE_FORMAT, read_table
+from greenlang_assets.core.provenance.canonical import StoredTable, read_table
 from greenlang_assets.core.provenance.ledger import LedgerLink
+from greenlang_assets.core.provenance.rows import is_table
 from greenlang_assets.core.recipes import base
 from greenlang_assets.core.recipes.base import Recipe, Recorded, World
 from resources.dagster.event_log import version_tags
@@ -86,13 +87,9 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
         if name in ("page", "documents"):
             continue
         shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else _value(value))
-    if (
-        recorded.made.content.startswith(b'{"columns"')
-        and TABLE_FORMAT.encode() in recorded.made.content[:4000]
-    ):
-        frame = read_table(recorded.made.content)
-        shown["dagster/row_count"] = frame.height
-        shown["preview"] = preview(frame)
+    if is_table(recorded.made.content):
+        shown["dagster/row_count"] = len(StoredTable(recorded.made.content))
+        shown["preview"] = preview(read_table(recorded.made.content, rows=PREVIEW_ROWS))
     shown["greenlang/content_sha256"] = entry.content_sha256
     shown["greenlang/entry_sha256"] = entry.sha256
     shown["greenlang/chain_sha256"] = link.chain_sha256

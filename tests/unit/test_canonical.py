@@ -279,3 +279,22 @@ def test_no_character_breaks_a_row(text: str) -> None:
     data = table_bytes(frame, key=["id"])
     assert data.count(b"\n") == 2
     assert_frame_equal(read_table(data), frame)
+
+
+@given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1))
+def test_a_row_has_the_bytes_of_a_record(cells: list[str | None]) -> None:
+    """Tables are written by another encoder than records; whoever reads both sees one form."""
+    frame = pl.DataFrame({f"c{at}": pl.Series([cell], dtype=pl.String) for at, cell in enumerate(cells)})
+    assert table_bytes(frame, key=[]).split(b"\n")[1] == canonical_bytes(cells)
+
+
+def test_rows_are_read_one_by_one_in_blocks_and_from_the_start_alike() -> None:
+    frame = pl.DataFrame({"a": range(10_000), "b": [None if at % 7 else at / 8 for at in range(10_000)]})
+    data = table_bytes(frame, key=["a"])
+    table = StoredTable(data)
+    assert list(table.records()) == frame.rows(named=True)
+    assert [table.row(number) for number in (1, 4096, 4097, 10_000)] == [
+        frame.row(at, named=True) for at in (0, 4095, 4096, 9_999)
+    ]
+    assert_frame_equal(read_table(data, rows=6), frame.head(6))
+    assert_frame_equal(read_table(data, rows=20_000), frame)

@@ -12,7 +12,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA, Citation, EmissionFactor, GwpValue
 from greenlang_assets.core.provenance.canonical import content_sha256, row_sha256, sha256_hex, table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef, Leaf, LedgerLink, ProvenanceEntry
-from greenlang_assets.core.provenance.rows import check_leaves, factor_of, table_leaves
+from greenlang_assets.core.provenance.rows import check_leaves, identity, table_leaves
 from greenlang_assets.core.provenance.verify import verify_index
 from greenlang_assets.core.provenance.walk import Node, walk
 from resources.platform import Platform
@@ -315,4 +315,4 @@ def test_index_faults_are_told_one_by_one() -> None:
 
 
 def test_a_factor_row_is_the_factor() -> None:
-    assert factor_of(flat(FACTOR)) == FACTOR
+    assert identity(flat(FACTOR)) == FACTOR.sha256

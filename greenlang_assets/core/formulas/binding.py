@@ -222,6 +222,7 @@ class Binding:
         unit = (parse_unit(output.unit) / parse_unit(activity.unit)).text
         return self._figure(output.symbol, self.rule.expect[output.symbol], unit).value * quantity
 
+    @cached_property
     def content(self) -> dict[str, Any]:
         """What the hash covers: equation, factor row, and the figures in the units used."""
         return {
@@ -246,7 +247,7 @@ class Binding:
     def record(self) -> dict[str, Any]:
         """The binding as canonical content, for the library's table."""
         return {
-            **self.content(),
+            **self.content,
             "title": self.title,
             "citation": self.citation.model_dump(exclude_none=True),
             "factor_citation": self.factor.citation.model_dump(exclude_none=True),
@@ -264,7 +265,7 @@ class Binding:
     @cached_property
     def sha256(self) -> str:
         """Identity of the content."""
-        return content_sha256(self.content())
+        return content_sha256(self.content)
 
 
 def _plain(value: Value) -> Any:

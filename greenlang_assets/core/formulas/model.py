@@ -143,7 +143,7 @@ class Equation(_Record):
             raise ValueError(f"a vector states {strange[0]}, which is no output")
         return self
 
-    @property
+    @cached_property
     def is_generic(self) -> bool:
         """Whether the unit of activity is left to the bindings."""
         units = [item.unit for item in self.inputs] + [item.unit for item in self.outputs]
@@ -208,10 +208,11 @@ class Equation(_Record):
     def record(self) -> dict[str, Any]:
         """The equation as canonical content, for the library's table."""
         return {
-            **self.content(),
+            **self.content,
             "vectors": [vector.model_dump(exclude_none=True) for vector in self.vectors],
         }
 
+    @cached_property
     def content(self) -> dict[str, Any]:
         """What the hash covers: all but the test vectors, which prove the formula and do not change it."""
         plain = self.model_dump(exclude={"vectors", "expression"}, exclude_none=True)
@@ -228,7 +229,7 @@ class Equation(_Record):
     @cached_property
     def sha256(self) -> str:
         """Identity of the content."""
-        return content_sha256(self.content())
+        return content_sha256(self.content)
 
 
 def _canonical_unit(unit: str) -> str:

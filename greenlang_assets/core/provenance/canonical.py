@@ -20,11 +20,12 @@ import hashlib
 import json
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import orjson
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
@@ -47,6 +48,12 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()} | {
     pl.UInt32(): "integer",
 }
 
+#: The JSON type in which cells of a kind are held.
+_HELD_AS: dict[str, type] = {"text": str, "integer": int, "number": str, "boolean": bool, "date": str}
+_RECORDS_AT_ONCE = 4096
+#: Not orjson, which stops at integers of 64 bits: a record may hold any integer.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def number_text(value: float) -> str:
     """The shortest decimal text that reads back as the same float64, without an exponent.
@@ -61,7 +68,11 @@ def number_text(value: float) -> str:
             expected="a finite number",
         )
     # float() first: a NumPy float is a float whose repr is not a number.
-    return _decimal_text(Decimal(repr(float(value))))
+    text = repr(float(value))
+    if "e" in text:
+        return _decimal_text(Decimal(text))
+    text = text.removesuffix(".0")
+    return "0" if text == "-0" else text
 
 
 def _decimal_text(value: Decimal) -> str:
@@ -78,6 +89,8 @@ def exact(value: float) -> Fraction:
 
 
 def _text(value: str) -> str:
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -88,7 +101,12 @@ def _text(value: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int):
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if kind is float:
+        return number_text(value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, str):
         return _text(value)
@@ -129,9 +147,7 @@ def _plain(value: Any) -> Any:
 
 def canonical_bytes(record: Any) -> bytes:
     """A record as canonical JSON bytes (UTF-8, no line end)."""
-    return json.dumps(
-        _plain(record), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _ENCODER.encode(_plain(record)).encode()
 
 
 def sha256_hex(data: bytes) -> str:
@@ -186,7 +202,8 @@ def table_bytes(frame: pl.DataFrame, *, key: Sequence[str]) -> bytes:
         )
     ordered = frame.sort(list(key), nulls_last=True) if key else frame
     header = canonical_bytes({"columns": columns, "format": TABLE_FORMAT, "key": list(key)})
-    return b"\n".join([header, *(_row_bytes(row) for row in ordered.iter_rows())]) + b"\n"
+    cells = [_written(ordered[name], kind) for name, kind in columns]
+    return b"\n".join([header, *map(orjson.dumps, zip(*cells, strict=True))]) + b"\n"
 
 
 def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
@@ -197,10 +214,14 @@ def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).str.normalize("NFC") for name in odd)
 
 
-def _row_bytes(row: Iterable[Any]) -> bytes:
-    return json.dumps(
-        [_plain(cell) for cell in row], ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    ).encode()
+def _written(column: pl.Series, kind: str) -> list[Any]:
+    """A column's cells as JSON holds them; whole columns at a time, for tables have millions of cells."""
+    cells = column.to_list()
+    if kind == "number":
+        return [None if cell is None else number_text(cell) for cell in cells]
+    if kind == "date":
+        return [None if cell is None else cell.isoformat() for cell in cells]
+    return cells
 
 
 def row_sha256(row: Mapping[str, Any]) -> str:
@@ -208,19 +229,23 @@ def row_sha256(row: Mapping[str, Any]) -> str:
     return content_sha256({name: cell for name, cell in row.items() if cell is not None})
 
 
-def read_table(data: bytes) -> pl.DataFrame:
+def read_table(data: bytes, *, rows: int | None = None) -> pl.DataFrame:
     """The frame behind canonical table bytes; the inverse of :func:`table_bytes`.
+
+    Args:
+        data: the table.
+        rows: how many of its first rows are wanted; all of them unless told.
 
     Raises:
         GreenlangError: ``TABLE_NOT_CANONICAL`` when the bytes are not a table of this format.
     """
     table = StoredTable(data)
-    rows = [table.cells(number) for number in range(1, len(table) + 1)]
+    cells = table.read(1, len(table) if rows is None else min(rows, len(table)))
     try:
         return pl.DataFrame(
             [
-                pl.Series(name, [row[position] for row in rows], dtype=_DTYPES[kind])
-                for position, (name, kind) in enumerate(table.columns)
+                pl.Series(name, column, dtype=_DTYPES[kind])
+                for (name, kind), column in zip(table.columns, cells, strict=True)
             ]
         )
     except (ValueError, TypeError, OverflowError, pl.exceptions.PolarsError) as error:
@@ -255,36 +280,53 @@ class StoredTable:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def cells(self, number: int) -> list[Any]:
-        """The cells of a row, counted from 1, as text, integers, floats, booleans and dates."""
+    def read(self, first: int, last: int) -> list[list[Any]]:
+        """The cells of rows ``first`` to ``last``, counted from 1, both included, column by column."""
         try:
-            if not 1 <= number <= len(self._lines):
-                raise ValueError(f"row {number} of {len(self._lines)}")
-            cells = json.loads(self._lines[number - 1])
-            if not isinstance(cells, list) or len(cells) != len(self.columns):
-                raise ValueError(f"row {number} does not fill the columns")
+            if first < 1 or last > len(self._lines):
+                raise ValueError(f"rows {first} to {last} of {len(self._lines)}")
+            rows = [orjson.loads(line) for line in self._lines[first - 1 : last]]
+            for number, row in enumerate(rows, first):
+                if not isinstance(row, list) or len(row) != len(self.columns):
+                    raise ValueError(f"row {number} does not fill the columns")
+            if not rows:
+                return [[] for _ in self.columns]
             return [
-                None if cell is None else _read_cell(cell, kind)
-                for cell, (_, kind) in zip(cells, self.columns, strict=True)
+                _read_column(cells, kind)
+                for cells, (_, kind) in zip(zip(*rows, strict=True), self.columns, strict=True)
             ]
         except (ValueError, TypeError) as error:
             raise _not_canonical(f"{type(error).__name__}: {error}") from error
 
     def row(self, number: int) -> dict[str, Any]:
         """A row, counted from 1, as a record."""
-        return dict(zip((name for name, _ in self.columns), self.cells(number), strict=True))
+        cells = self.read(number, number)
+        return {name: cell for (name, _), (cell,) in zip(self.columns, cells, strict=True)}
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every row as a record, in order; some thousand rows are held at a time."""
+        names = [name for name, _ in self.columns]
+        for first in range(1, len(self) + 1, _RECORDS_AT_ONCE):
+            block = self.read(first, min(first + _RECORDS_AT_ONCE - 1, len(self)))
+            for cells in zip(*block, strict=True):
+                yield dict(zip(names, cells, strict=True))
 
 
-def _read_cell(cell: Any, kind: str) -> Any:
-    if kind == "number" and isinstance(cell, str):
-        number = float(cell)
-        if math.isfinite(number):
-            return number
-    elif kind == "date" and isinstance(cell, str):
-        return dt.date.fromisoformat(cell)
-    elif type(cell) is {"text": str, "integer": int, "boolean": bool}.get(kind):
-        return cell
-    raise ValueError(f"{cell!r} in a column of kind {kind}")
+def _read_column(cells: Sequence[Any], kind: str) -> list[Any]:
+    """Cells of one column as text, integers, floats, booleans or dates."""
+    wanted = _HELD_AS[kind]
+    for held in set(map(type, cells)) - {wanted, type(None)}:
+        odd = next(cell for cell in cells if type(cell) is held)
+        raise ValueError(f"{odd!r} in a column of kind {kind}")
+    if kind == "number":
+        numbers = [None if cell is None else float(cell) for cell in cells]
+        for number, cell in zip(numbers, cells, strict=True):
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{cell!r} in a column of kind {kind}")
+        return numbers
+    if kind == "date":
+        return [None if cell is None else dt.date.fromisoformat(cell) for cell in cells]
+    return list(cells)
 
 
 def _not_canonical(found: str) -> GreenlangError:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.model import FACTOR_SCHEMA, Citation, EmissionFactor
-from greenlang_assets.core.provenance.canonical import TABLE_FORMAT, StoredTable, row_sha256
+from greenlang_assets.core.factors.model import FACTOR_SCHEMA
+from greenlang_assets.core.provenance.canonical import TABLE_FORMAT, StoredTable, content_sha256, row_sha256
 from greenlang_assets.core.provenance.ledger import Leaf
 
 #: Columns that hold the row's own identity, in the order in which they are looked for. Other columns
@@ -31,15 +31,6 @@ def is_factor(row: Mapping[str, Any]) -> bool:
     return row.keys() >= FACTOR_SCHEMA.keys()
 
 
-def factor_of(row: Mapping[str, Any]) -> EmissionFactor:
-    """The emission factor that a row of a factor table holds."""
-    citation = {
-        name.removeprefix(_CITATION): cell for name, cell in row.items() if name.startswith(_CITATION)
-    }
-    plain = {name: row[name] for name in FACTOR_SCHEMA if not name.startswith(_CITATION)}
-    return EmissionFactor(**plain, citation=Citation(**citation))
-
-
 def identity(row: Mapping[str, Any]) -> str:
     """The hash by which other tables refer to this row.
 
@@ -50,13 +41,26 @@ def identity(row: Mapping[str, Any]) -> str:
         if isinstance(row.get(column), str):
             return str(row[column])
     if is_factor(row):
-        return factor_of(row).sha256
+        return _factor_sha256(row)
     return row_sha256(row)
+
+
+def _factor_sha256(row: Mapping[str, Any]) -> str:
+    """``EmissionFactor.sha256`` of a row, without making the record: a catalogue has tens of thousands."""
+    record: dict[str, Any] = {}
+    citation: dict[str, Any] = {}
+    for name, cell in row.items():
+        if cell is not None:
+            if name.startswith(_CITATION):
+                citation[name.removeprefix(_CITATION)] = cell
+            else:
+                record[name] = cell
+    return content_sha256({**record, "citation": citation})
 
 
 def answers_to(row: Mapping[str, Any], sha256: str) -> bool:
     """Whether a row may be shown for this hash: its identity, or the hash of its cells."""
-    return sha256 in (identity(row), row_sha256(row))
+    return sha256 == identity(row) or sha256 == row_sha256(row)
 
 
 def table_leaves(content_sha256: str, data: bytes) -> Iterator[Leaf]:
@@ -65,9 +69,8 @@ def table_leaves(content_sha256: str, data: bytes) -> Iterator[Leaf]:
     Raises:
         GreenlangError: ``TABLE_NOT_CANONICAL``.
     """
-    table = StoredTable(data)
-    for number in range(1, len(table) + 1):
-        yield Leaf(identity(table.row(number)), content_sha256, number)
+    for number, row in enumerate(StoredTable(data).records(), 1):
+        yield Leaf(identity(row), content_sha256, number)
 
 
 def check_leaves(data: bytes, indexed: list[Leaf]) -> Iterator[str]:
@@ -82,14 +85,19 @@ def check_leaves(data: bytes, indexed: list[Leaf]) -> Iterator[str]:
     except GreenlangError as error:
         yield f"rows are indexed in an object that is no table ({error.found})"
         return
-    seen = set()
+    by_row: dict[int, list[str]] = {}
     for leaf in indexed:
         if not 1 <= leaf.row <= len(table):
             yield f"row {leaf.row} is indexed, the table has {len(table)}"
-        elif not answers_to(table.row(leaf.row), leaf.sha256):
-            yield f"row {leaf.row} is indexed as {leaf.sha256}, which it is not"
         else:
-            seen.add(leaf.row)
+            by_row.setdefault(leaf.row, []).append(leaf.sha256)
+    seen = set()
+    for number, row in enumerate(table.records(), 1):
+        for sha256 in by_row.get(number, ()):
+            if answers_to(row, sha256):
+                seen.add(number)
+            else:
+                yield f"row {number} is indexed as {sha256}, which it is not"
     if len(seen) < len(table):
         first = next(number for number in range(1, len(table) + 1) if number not in seen)
         yield f"{len(table) - len(seen)} of {len(table)} rows are not indexed, row {first} first"

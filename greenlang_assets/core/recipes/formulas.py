@@ -19,7 +19,15 @@ from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.model import Equation
 from greenlang_assets.core.provenance.canonical import canonical_bytes, sha256_hex, table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
-from greenlang_assets.core.recipes.base import Made, Recipe, World, file_input, latest_input, load_table
+from greenlang_assets.core.recipes.base import (
+    Made,
+    Recipe,
+    World,
+    file_input,
+    is_current,
+    latest_input,
+    load_table,
+)
 from greenlang_assets.core.recipes.factors import catalogue_of
 
 _CODE = (
@@ -40,11 +48,10 @@ def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
 
 
 @lru_cache(maxsize=2)
-def _shipped(catalogue: Catalogue, families: tuple[tuple[str, str], ...]) -> tuple[Library, bytes]:
+def _shipped(catalogue: Catalogue, families: tuple[tuple[str, str], ...]) -> Library:
     # The families' hashes stand for the files: as long as they are the same, so is the library.
     del families
-    library = Library.shipped(catalogue)
-    return library, _content(library)
+    return Library.shipped(catalogue)
 
 
 def _families() -> Iterator[tuple[str, str]]:
@@ -56,11 +63,11 @@ def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> 
     del partition
     by_asset = {reference.asset: reference for reference in inputs}
     catalogue = catalogue_of(world, by_asset["factors/catalogue"], by_asset["factors/fuel_properties"])
-    library, content = _shipped(catalogue, tuple(_families()))
+    library = _shipped(catalogue, tuple(_families()))
     library.validate()
     counted = library.stats()
     return Made(
-        content,
+        _content(library),
         facts={
             name: counted[name] for name in ("equations", "second_hand", "bindings", "with_external_vector")
         },
@@ -95,24 +102,36 @@ RECIPE = Recipe(LIBRARY, "1.0.0", _CODE, _inputs, _make)
 
 
 def library_of(world: World, reference: InputRef, catalogue: Catalogue) -> Library:
-    """The library behind a record: the shipped one, proved to be the recorded one row by row.
+    """The library behind a record: the shipped one, proved to be the recorded one.
+
+    The record says from which files, catalogue and code it was made; where these are the files, catalogue
+    and code at hand, so is the library. Where they are not (another version of the code may well make the
+    same library), it is compared row by row.
 
     Raises:
         GreenlangError: ``LIBRARY_NOT_RECORDED`` when the shipped library is not what was recorded.
     """
-    library, content = _shipped(catalogue, tuple(_families()))
-    if sha256_hex(content) != reference.content_sha256:
-        recorded = load_table(world, reference)
-        known = set(recorded["sha256"])
-        other = [f.id for _, formulas in _by_kind(library) for f in formulas if f.sha256 not in known]
-        raise GreenlangError(
-            "LIBRARY_NOT_RECORDED",
-            "the formula library at hand is not the one that is recorded",
-            found=f"{len(other)} formulas that the record does not hold, first {other[:1]}",
-            expected=reference.content_sha256,
-            hint="materialise formulas/library first",
-        )
-    return library
+    library = _shipped(catalogue, tuple(_families()))
+    if _made_from_this(world, reference) or sha256_hex(_content(library)) == reference.content_sha256:
+        return library
+    known = set(load_table(world, reference)["sha256"])
+    other = [f.id for _, formulas in _by_kind(library) for f in formulas if f.sha256 not in known]
+    raise GreenlangError(
+        "LIBRARY_NOT_RECORDED",
+        "the formula library at hand is not the one that is recorded",
+        found=f"{len(other)} formulas that the record does not hold, first {other[:1]}",
+        expected=reference.content_sha256,
+        hint="materialise formulas/library first",
+    )
+
+
+def _made_from_this(world: World, reference: InputRef) -> bool:
+    latest = world.ledger.latest(LIBRARY, None)
+    return (
+        latest is not None
+        and latest.entry.content_sha256 == reference.content_sha256
+        and is_current(RECIPE, world)
+    )
 
 
 def require_cited(frame: pl.DataFrame) -> None:
