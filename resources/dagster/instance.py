@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 import psutil
+from dagster._core.events import RunFailureReason
 
 from greenlang_assets.core.errors import GreenlangError
 
@@ -84,6 +85,12 @@ def _alive(pid: int, since: float) -> bool:
         return False
 
 
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    if event.event_type != dg.DagsterEventType.RUN_FAILURE:
+        return False
+    return event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
+
+
 class Runner:
     """Runs of our assets in this process, recorded in the same instance that Dagster's UI shows."""
 
@@ -107,6 +114,7 @@ class Runner:
         Raises:
             GreenlangError: the one that an asset raised, or ``RUN_FAILED``, naming the run; a failed
                 blocking check counts as failure.
+            KeyboardInterrupt: somebody stopped this process; Dagster has noted the run as failed.
         """
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
@@ -117,6 +125,9 @@ class Runner:
         )
         if result.success:
             return result.run_id
+        # Dagster takes the signal and ends the run; whoever sent it wants the whole process to stop.
+        if any(event.is_job_event and _was_interrupted(event) for event in result.all_events):
+            raise KeyboardInterrupt
         events = [event for event in result.all_events if event.is_failure and event.is_step_event]
         words = "; ".join(
             (event.step_failure_data.error.cause or event.step_failure_data.error).message.strip()
