@@ -123,21 +123,15 @@ def served(services: Services) -> Iterator[str]:
             thread.join(30)
 
 
-@pytest.fixture(scope="module")
-def api(
-    postgres: EmbeddedPostgres, _template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Api]:
-    """A platform with recorded factors and formulas and one agent that is live."""
+@contextmanager
+def serving(postgres: EmbeddedPostgres, template: str, home: Path) -> Iterator[Api]:
+    """An interface over a new platform in which nothing is recorded and no agent is live."""
     name = f"api_{uuid4().hex}"
     admin = postgres.address(user=SUPERUSER, database="postgres")
     with connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_template}".encode())
-    home: Path = tmp_path_factory.mktemp("api") / "home"
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     url = postgres.address(user=SUPERUSER, database=name)
     with open_platform(Settings(home=home, store=home / "store", database_url=url)) as platform:
-        world = world_of(platform)
-        for recipe in (*factors.RECIPES, formulas.RECIPE):
-            record(recipe, world, run_id="test")
         router = Router()
         runtime = local_runtime(platform, router=router)
         with open_services(platform, runtime) as services:
@@ -145,8 +139,19 @@ def api(
                 home / "keys" / "api-token", services.database, tenant=DEVELOPMENT_TENANT
             )
             with served(services) as address:
-                opened = Api(address, token, platform, services, router)
-                opened.deploy(*archive_of(pack_text("emissions_carbon_calculator_v1")))
-                yield opened
+                yield Api(address, token, platform, services, router)
     with connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(scope="module")
+def api(
+    postgres: EmbeddedPostgres, _template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """A platform with recorded factors and formulas and one agent that is live."""
+    with serving(postgres, _template, tmp_path_factory.mktemp("api") / "home") as opened:
+        world = world_of(opened.platform)
+        for recipe in (*factors.RECIPES, formulas.RECIPE):
+            record(recipe, world, run_id="test")
+        opened.deploy(*archive_of(pack_text("emissions_carbon_calculator_v1")))
+        yield opened

@@ -48,9 +48,10 @@ def data_routes(services: Services) -> APIRouter:
         Exact unless ``fallback`` allows a wider region or an earlier year. Answered where it arrives: a
         look-up takes microseconds, handing it to a thread a hundred times as long.
         """
-        catalogue = services.loaded_catalogue()
-        if catalogue is None:
-            catalogue = await run_in_threadpool(lambda: services.catalogue)
+        in_force = services.factors.loaded()
+        if in_force is None:
+            in_force = await run_in_threadpool(services.factors.now)
+        catalogue = in_force.catalogue
         if activity.startswith("ef://"):
             # A dataset is hashed as a whole before it is named.
             return JSONResponse(_resolved(await run_in_threadpool(catalogue.resolve, activity)))
@@ -88,7 +89,8 @@ def data_routes(services: Services) -> APIRouter:
         publisher: Words = None,
     ) -> JSONResponse:
         """Factors for free text, best first; region, year and publisher narrow exactly."""
-        hits = services.catalogue.search(query, limit=limit, region=region, year=year, publisher=publisher)
+        catalogue = services.factors.now().catalogue
+        hits = catalogue.search(query, limit=limit, region=region, year=year, publisher=publisher)
         return JSONResponse({"query": query, "hits": [asdict(hit) for hit in hits]})
 
     @router.get("/formulas/{formula_id:path}")
@@ -96,7 +98,7 @@ def data_routes(services: Services) -> APIRouter:
         formula_id: Annotated[str, Path(max_length=400, pattern=r"^[^\x00]+$")],
     ) -> dict[str, Any]:
         """An equation, or an equation bound to a factor: expression, symbols, citation, test vectors."""
-        library = services.library
+        library = services.factors.now().library
         found = library.binding(formula_id) if "/" in formula_id else library.equation(formula_id)
         return {
             "id": found.id,

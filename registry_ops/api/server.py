@@ -77,7 +77,7 @@ def _warm(services: Services) -> None:
     """Load and index the factors and start the agents that are live, so that first calls are fast; what
     fails is tried again by the first call."""
     try:
-        services.catalogue.prepare()
+        services.factors.now().catalogue.prepare()
         services.runtime.warm(services.registry(DEVELOPMENT_TENANT))
     except GreenlangError as error:
         log.warning("an agent could not be started: %s", error.code)

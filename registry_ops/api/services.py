@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from factory_ops.specification.processor import SpecProcessor
 from greenlang_assets.core.factors import editions
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.provenance.ports import ArtifactStore, Clock, Ledger
+from registry_ops.api.factors_in_force import FactorsInForce
 from registry_ops.api.tokens import Caller, Tokens
 from registry_ops.registry.registry import AgentRegistry
 from registry_ops.runtime.executor import AgentRuntime
@@ -35,21 +34,7 @@ class Services:
     runtime: AgentRuntime
     tokens: Tokens
     clock: Clock
-    own_factors: Path | None = None
-
-    @cached_property
-    def catalogue(self) -> Catalogue:
-        """The factors in force, loaded by the first request that needs them."""
-        return editions.catalogue(self.own_factors)
-
-    def loaded_catalogue(self) -> Catalogue | None:
-        """The factors in force, if they are loaded; never waits."""
-        return vars(self).get("catalogue")
-
-    @cached_property
-    def library(self) -> Library:
-        """The shipped formulas, bound to the catalogue."""
-        return Library.shipped(self.catalogue)
+    factors: FactorsInForce = field(default_factory=FactorsInForce)
 
     def registry(self, tenant: str) -> AgentRegistry:
         """One tenant's registry."""
@@ -58,9 +43,13 @@ class Services:
     def processor(self, caller: Caller) -> SpecProcessor:
         """Judges packs, knowing what the caller's tenant has published."""
         registry = self.registry(caller.tenant)
-        return SpecProcessor(
-            lambda: self.catalogue, lambda _: self.library, published=registry.published_spec
-        )
+
+        def library(catalogue: Catalogue) -> Library:
+            now = self.factors.now()
+            # An edition may have come between the two questions.
+            return now.library if now.catalogue is catalogue else Library.shipped(catalogue)
+
+        return SpecProcessor(lambda: self.factors.now().catalogue, library, published=registry.published_spec)
 
 
 @contextmanager
@@ -80,7 +69,7 @@ def open_services(platform: Platform, runtime: AgentRuntime) -> Iterator[Service
             runtime=runtime,
             tokens=Tokens(database),
             clock=clock,
-            own_factors=platform.settings.home / editions.FOLDER,
+            factors=FactorsInForce(platform.settings.home / editions.FOLDER),
         )
     finally:
         runtime.close()

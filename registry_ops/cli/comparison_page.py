@@ -1,42 +1,30 @@
 """The page of a comparison: one activity across publishers and years, drawn and in a table.
 
-Belongs here: HTML and drawing. Does not belong here: the comparison (``core.factors.comparison``).
-
-One file without scripts or anything from outside; the same comparison gives the same bytes.
+Belongs here: what the page says and draws. Does not belong here: the comparison
+(``core.factors.comparison``), what every page has (``page``).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from greenlang_assets.core.factors.comparison import Compared, Comparison
+from registry_ops.cli.page import INK, SOFT, drawing, html, svg, table, warning
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, SOFT = "#1f2933", "#9aa5b1"
 #: Told apart by people who see fewer colours too; the markers repeat them.
 _COLOURS = ("#0b7a5c", "#c05621", "#2b6cb0", "#805ad5", "#b7791f", "#4a5568")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 #: Lines that a reader can tell apart in one picture; the table has all factors.
 _DRAWN = 12
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;margin:2rem auto;max-width:70rem;padding:0 1rem}
-h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem}.lead{color:#52606d}
-.warn{background:#fff7ed;border-left:4px solid #c05621;padding:.5rem .8rem}
-table{border-collapse:collapse;font-size:.82rem;width:100%}th{text-align:left}
-th,td{border-bottom:1px solid #e6ebf0;padding:.25rem .5rem;vertical-align:top}
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.id{overflow-wrap:anywhere}
-svg{max-width:100%;height:auto}
-"""
 
 
 def page(comparison: Comparison) -> str:
     """The comparison as one HTML page."""
-    title = f"{comparison.activity}, {comparison.figure_unit}"
     rows = comparison.rows
     publishers = sorted({row.publisher for row in rows})
     years = sorted({row.year for row in rows})
@@ -45,21 +33,16 @@ def page(comparison: Comparison) -> str:
         f"{len(rows):,} factors{where} of {', '.join(publishers)}, {years[0]} to {years[-1]}. Units are "
         "converted exactly; no figure is estimated."
     )
-    return "\n".join(
+    return html(
+        f"{comparison.activity}, {comparison.figure_unit}",
+        lead,
         (
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            f'<p class="lead">{escape(lead)}</p>',
-            *_warnings(comparison),
+            *map(warning, _warnings(comparison)),
             _picture(comparison),
             "<h2>Every factor</h2>",
             _table(comparison),
             *_left_out(comparison),
-            "</body></html>\n",
-        )
+        ),
     )
 
 
@@ -74,7 +57,7 @@ def _warnings(comparison: Comparison) -> list[str]:
     partial = {row.gases for row in comparison.rows if row.gases == "CO2"}
     if partial:
         found.append("Some figures are of carbon dioxide alone, because their publisher gives no other gas.")
-    return [f'<p class="warn">{escape(text)}</p>' for text in found]
+    return found
 
 
 Series = tuple[str, list[Compared]]
@@ -101,21 +84,11 @@ def _name(row: Compared) -> str:
 
 
 def _picture(comparison: Comparison) -> str:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     lines = series(comparison.rows)
-    drawn = Figure(figsize=(9.5, 4.6), layout="constrained")
-    axes = drawn.subplots()
+    drawn, axes = drawing(9.5, 4.6)
     _draw(axes, lines[:_DRAWN])
     axes.set_ylabel(comparison.figure_unit, color=INK)
-    buffer = io.StringIO()
-    # The only sources of chance in matplotlib's SVG are the salt of its ids and the date.
-    with mpl.rc_context({"svg.hashsalt": "greenlang", "svg.fonttype": "none"}):
-        drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    label = f'<svg role="img" aria-label="{escape(comparison.activity)} by publisher and year"'
-    text = text[text.index("<svg") :].rstrip().replace("<svg", label, 1)
+    text = svg(drawn, f"{comparison.activity} by publisher and year")
     if len(lines) > _DRAWN:
         text += f"<p>The {_DRAWN} longest of {len(lines):,} series are drawn; the table has all.</p>"
     return text
@@ -124,8 +97,6 @@ def _picture(comparison: Comparison) -> str:
 def _draw(axes: Axes, lines: Sequence[Series]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=8)
     for number, (name, rows) in enumerate(lines):
         axes.plot(
             [row.year for row in rows],
@@ -146,21 +117,21 @@ def _draw(axes: Axes, lines: Sequence[Series]) -> None:
 
 def _table(comparison: Comparison) -> str:
     head = (comparison.figure_unit, "year", "region", "publisher, edition", "GWP set", "made of", "factor")
-    lines = ["<table><tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
-    for row in comparison.rows:
-        cells = (
-            ("n", row.text),
-            ("n", str(row.year)),
-            ("", row.region),
-            ("", f"{row.publisher}, {row.edition}"),
-            ("", row.gwp_set),
-            ("", row.gases + (f"; {row.not_counted}" if row.not_counted else "")),
-            ("id", row.factor_id),
-        )
-        lines.append(
-            "<tr>" + "".join(f'<td class="{kind}">{escape(text)}</td>' for kind, text in cells) + "</tr>"
-        )
-    return "\n".join((*lines, "</table>"))
+    return table(
+        head,
+        (
+            (
+                ("n", row.text),
+                ("n", str(row.year)),
+                ("", row.region),
+                ("", f"{row.publisher}, {row.edition}"),
+                ("", row.gwp_set),
+                ("", row.gases + (f"; {row.not_counted}" if row.not_counted else "")),
+                ("id", row.factor_id),
+            )
+            for row in comparison.rows
+        ),
+    )
 
 
 def _left_out(comparison: Comparison) -> list[str]:

@@ -12,12 +12,7 @@ from greenlang_assets.core.factors.importers import agribalyse
 from greenlang_assets.core.factors.importers.base import ImportResult
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 CLIMATE = "Changement climatique (kg CO2 eq/kg de produit)"
 

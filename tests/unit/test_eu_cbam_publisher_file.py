@@ -13,12 +13,7 @@ from greenlang_assets.core.factors.importers import eu_cbam
 from greenlang_assets.core.factors.importers.base import ImportResult
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 WORKBOOK = "DVs_as_adopted_v20260204.xlsx"
 ANNEX = "annex_IV_precursor_unknown_origin.csv"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.importers import eu_cn
+from greenlang_assets.core.factors.importers import delimited, eu_cn
 
 
 def good(code: str, name: str, section: str, **change: Any) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_endless_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eu_cn, "MAX_BYTES", 100)
+    monkeypatch.setattr(delimited, "MAX_BYTES", 100)
     assert refusal(file(tmp_path)).code == "FILE_TOO_LARGE"
 
 

@@ -10,12 +10,7 @@ import pytest
 from greenlang_assets.core.factors.importers import eu_cn
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,8 @@ import pytest
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.search import SearchIndex
+from greenlang_assets.core.factors.search_stages import TABLE as STAGES
+from greenlang_assets.core.factors.search_stages import THE_THING_ITSELF, stages_of
 from greenlang_assets.core.factors.search_words import (
     TABLE,
     SearchWords,
@@ -78,6 +81,63 @@ QUERIES = [
 def test_the_first_hit_is_what_was_meant(query: str, first: dict[str, object], catalogue: Catalogue) -> None:
     hits = catalogue.search(query, limit=3)
     assert first.items() <= vars(hits[0]).items(), hits[0]
+
+
+#: Kind of first result in ``search_first_results.csv`` -> how such a factor's publisher and path begin.
+KINDS = {
+    "material production": ("uk-desnz: Material use", "eu-cbam: ", "ademe-base-carbone: Achats de biens"),
+    "fuel": (
+        "uk-desnz: Fuels",
+        "uk-desnz: Bioenergy",
+        "us-epa: Mobile fuel",
+        "us-epa: Petroleum Products",
+        "us-epa: Coal and Coke",
+        "us-epa: Natural Gas",
+        "us-epa: Biomass Fuels",
+    ),
+    "electricity": ("uk-desnz: UK electricity > Electricity generated",),
+    "heat": ("us-epa: Steam and Heat", "uk-desnz: Heat and steam"),
+    "water": ("uk-desnz: Water supply", "uk-desnz: Water treatment"),
+    "travel": ("us-epa: Travel", "uk-desnz: Business travel", "uk-desnz: Hotel stay"),
+    "freight": ("uk-desnz: Delivery vehicles", "uk-desnz: Freighting goods"),
+    "food": ("agribalyse: ",),
+    "spending": ("us-epa: 2017 NAICS",),
+    "waste disposal": ("us-epa: Waste", "uk-desnz: Waste disposal"),
+    "recycled material": ("uk-desnz: Material use",),
+    "well to tank": ("uk-desnz: WTT-",),
+    "grid losses": ("uk-desnz: Transmission and distribution",),
+    "refrigerant": ("uk-desnz: Refrigerant", "us-epa: Refrigerant blend"),
+}
+FIRST_RESULTS = list(
+    csv.DictReader((Path(__file__).parent / "search_first_results.csv").open(encoding="utf-8", newline=""))
+)
+
+
+@pytest.mark.parametrize("row", FIRST_RESULTS, ids=lambda row: row["query"])
+def test_a_short_query_finds_what_its_bare_word_means(row: dict[str, str], catalogue: Catalogue) -> None:
+    first = catalogue.search(row["query"], limit=1)[0]
+    assert f"{first.publisher}: {first.activity_path}".startswith(KINDS[row["kind"]]), first
+
+
+@pytest.mark.parametrize("material", ["steel", "paper", "glass", "concrete", "plastic", "aluminium"])
+def test_the_waste_of_a_material_comes_after_the_material(material: str, catalogue: Catalogue) -> None:
+    ids = [hit.factor_id for hit in catalogue.search(material, limit=10)]
+    found = catalogue.frame.filter(pl.col("factor_id").is_in(ids))
+    assert "waste-disposal" not in set(stages_of(found))
+    said = [hit.factor_id for hit in catalogue.search(f"{material} waste", limit=10)]
+    asked = catalogue.frame.filter(pl.col("factor_id").is_in(said))
+    assert set(stages_of(asked)) == {"waste-disposal"}
+
+
+def test_every_stage_is_of_some_factor_and_can_be_asked_for(catalogue: Catalogue, tmp_path: Path) -> None:
+    named = {row["stage"] for row in csv.DictReader(STAGES.open(encoding="utf-8", newline=""))}
+    assert set(stages_of(catalogue.frame)) == {*named, THE_THING_ITSELF}
+    assert {stage for stages in shipped_words().stages.values() for stage in stages} == named
+    table = tmp_path / "stages.csv"
+    table.write_text("publisher,stage\n")
+    with pytest.raises(GreenlangError) as refused:
+        stages_of(catalogue.frame, table)
+    assert (refused.value.code, refused.value.where["row"]) == ("LAYOUT_UNKNOWN", 1)
 
 
 def test_of_equal_scores_the_later_year_comes_first(catalogue: Catalogue) -> None:

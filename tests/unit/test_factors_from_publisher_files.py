@@ -13,12 +13,7 @@ from greenlang_assets.core.factors import tables
 from greenlang_assets.core.factors.rebuild import SOURCES, rebuild, to_read
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 
 

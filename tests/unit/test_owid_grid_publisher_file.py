@@ -10,12 +10,7 @@ from greenlang_assets.core.factors.importers import owid_grid
 from greenlang_assets.core.factors.importers.base import ImportResult
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 #: gCO2e per kWh, 2023, to one decimal: found when the file was first looked at.
 KNOWN = {"GB": 235.6, "DE": 362.9, "IN": 713.4, "CN": 583.0, "US": 392.9, "NO": 30.5, "WORLD": 483.2}

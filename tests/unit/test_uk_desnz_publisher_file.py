@@ -20,12 +20,7 @@ from greenlang_assets.core.factors.publishers import publisher
 from greenlang_assets.core.factors.rebuild import to_read
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 FIGURES = ("co2e", "co2e_of_co2", "co2e_of_ch4", "co2e_of_n2o")
 FILES = {

@@ -14,12 +14,7 @@ from greenlang_assets.core.factors.importers.base import ImportResult
 from greenlang_assets.core.factors.publishers import publisher
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 FUELS, ZONES, OXIDATION = uk_ets.FUEL_SHEET, uk_ets.ZONE_SHEET, uk_ets.OXIDATION_SHEET
 EDITIONS = {name[-4:]: relative for name, relative in publisher("uk-ets").files.items()}

@@ -15,12 +15,7 @@ from greenlang_assets.core.factors.importers.base import ImportResult
 from greenlang_assets.core.gwp import GwpTable
 
 FOLDER = os.environ.get("GREENLANG_PUBLISHER_FILES")
-pytestmark = [
-    pytest.mark.publisher_files,
-    pytest.mark.skipif(
-        FOLDER is None, reason="GREENLANG_PUBLISHER_FILES does not name the publishers' files"
-    ),
-]
+pytestmark = pytest.mark.publisher_files
 SAMPLE = 200
 BY_GAS = "SupplyChainGHGEmissionFactors_v1.3.0_NAICS_byGHG_USD2022.csv"
 CO2E = {

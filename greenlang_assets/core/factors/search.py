@@ -4,9 +4,15 @@ Belongs here: the index of words, and how a hit is scored. Does not belong here:
 (``catalogue``), what words stand for (``search_words``).
 
 A word of the query that a factor has counts in full, a word that it has in another spelling (typing
-errors, beginnings of words) by its likeness. A factor of another year, country or unit than the query names
-keeps about half of its score, because that is the costliest mistake. Of equal scores the later year comes
-first.
+errors, beginnings of words) by its likeness, and each the more the fewer factors have it. A factor of another
+year, country or unit than the query names keeps about half of its score, because that is the costliest
+mistake; one that lacks words of the query loses in proportion.
+
+A bare word means the thing itself: "steel" is its production, "diesel" the fuel, "electricity" the grid's.
+Factors of the thing's waste, of what was emitted before it was burnt, of losses on the way or of the money
+spent on it have the same words, and shorter names at times; they keep a share of their score unless the query
+asks for their stage ("steel recycling", "WTT diesel", "spend on paper"), and then the others do
+(``search_stages``). Of equal scores the later year comes first, then the id, so that a query has one answer.
 
 Words are indexed once per *subject* (publisher, dataset, activity, path, unit), which many regions and
 years share; years, regions and editions are brought in as whole columns. The index is made in
@@ -27,6 +33,7 @@ import polars as pl
 
 from greenlang_assets.core.factors.index import Coded, current
 from greenlang_assets.core.factors.regions import WORLD
+from greenlang_assets.core.factors.search_stages import THE_THING_ITSELF, stages_of
 from greenlang_assets.core.factors.search_words import SearchWords, shipped_words, words_expr, words_of
 
 #: What makes a subject, and how much a word in each of them says. The activity is the name that people look
@@ -39,8 +46,11 @@ _ACTIVITY_BONUS = 6.0
 _ACTIVITY_WORD = 0.5
 #: Of two activities whose names differ in an aside, the one that has it as the query has comes first.
 _ASIDE = 0.75
-#: Well-to-tank factors share every word with the factor of the fuel itself: the query says which by "WTT".
-_WELL_TO_TANK = 0.6
+#: What is left of the score of a factor of another stage than the query asks for: the factor of a thing's
+#: waste, or of what happened before it was burnt, has every word that the factor of the thing itself has.
+_OTHER_STAGE = 0.6
+#: Waste is the furthest from what a material's bare name means; spending stands in for what is not weighed.
+_STAGE_SHARES = {"waste-disposal": 0.45, "spend-based": 0.85}
 #: What is left of the score of a factor that is of another year, or another region, than the query names;
 #: the world's factor serves where a region has none.
 _OTHER_YEAR = 0.6
@@ -52,8 +62,12 @@ _OTHER_UNIT = 0.6
 _NAMED_ALONE = 0.3
 #: A region's name stands in many paths where it is not the region.
 _PLACE_WORD = 0.2
+#: So much less is a factor worth that has none of the query's words; one that has some, in proportion.
+_MISSING = 0.5
 #: A synonym says a little less than the word itself.
 _SYNONYM = 0.95
+#: So does its singular or plural.
+_OTHER_NUMBER = 0.98
 _FUZZY_FLOOR = 80.0
 _FUZZY_LIKENESS = 0.7
 _BEGINNING_LIKENESS = 0.6
@@ -95,7 +109,7 @@ class _Query:
     regions: set[str] = field(default_factory=set)
     editions: set[str] = field(default_factory=set)
     units: set[str] = field(default_factory=set)
-    well_to_tank: bool = False
+    stages: set[str] = field(default_factory=set)
 
 
 class _Postings:
@@ -174,9 +188,7 @@ class SearchIndex:
         lengths = cells.group_by("owner").len().sort("owner")
         self._brevity = np.ones(self._count)
         self._brevity[lengths["owner"].to_numpy()] = 1 / (1 + 0.05 * lengths["len"].to_numpy())
-        self._well_to_tank = np.zeros(self._count, dtype=bool)
-        if "wtt" in self._postings:
-            self._well_to_tank[self._postings.of("wtt")[0]] = True
+        self._stage = Coded(stages_of(subjects))
         unit = Coded(subjects["activity_unit"])
         self._unit_of, self._unit_words = unit.codes, [frozenset(words_of(name)) for name in unit.names]
         self._words_of_units = frozenset().union(*self._unit_words)
@@ -229,8 +241,11 @@ class SearchIndex:
         return SearchHit(score=round(score, 4), **facts)
 
     def _scores(self, query: _Query) -> _Scores:
-        kind = np.where(self._well_to_tank == query.well_to_tank, 1.0, _WELL_TO_TANK)
-        subjects = self._subject_scores(query.spellings) * self._brevity * kind
+        wanted = query.stages or {THE_THING_ITSELF}
+        stage = np.array(
+            [1.0 if name in wanted else _STAGE_SHARES.get(name, _OTHER_STAGE) for name in self._stage.names]
+        )
+        subjects = self._subject_scores(query.spellings) * self._brevity * stage[self._stage.codes]
         if query.units:
             named_units = [words <= query.units for words in self._unit_words]
             subjects = subjects * np.where(named_units, 1.0, _OTHER_UNIT)[self._unit_of]
@@ -250,15 +265,19 @@ class SearchIndex:
 
     def _subject_scores(self, spellings: Iterable[dict[str, float]]) -> _Scores:
         total = np.zeros(self._count)
+        had, said = np.zeros(self._count), 0
         understood: set[str] = set()
         for known in spellings:
             understood |= known.keys()
             best = np.zeros(self._count)
             for word, likeness in known.items():
                 owners, weights = self._postings.of(word)
-                rarity = math.log1p(self._count / len(owners))
-                best[owners] = np.maximum(best[owners], weights * (likeness * rarity))
-            total += best
+                best[owners] = np.maximum(best[owners], weights * likeness)
+            # Spellings of one word are as rare together: "van" is no name in a path because vans are many.
+            total += best * math.log1p(self._count / max(1, int(np.count_nonzero(best))))
+            if max(known.values(), default=0.0) > _PLACE_WORD:
+                said += 1
+                had += best > 0
         named = np.zeros(len(self._activity_length), dtype=np.int64)
         for word in understood:
             if word in self._activities:
@@ -270,7 +289,8 @@ class SearchIndex:
         )
         bonus[self._has_aside != bool(understood & self._said.asides)] *= _ASIDE
         total += bonus[self._activity_of]
-        return total
+        # "Stainless steel" is not the steel of cans, however short the name of that is.
+        return total * (1 - _MISSING * (1 - had / max(1, said)))
 
     def _best(self, scores: _Scores, limit: int) -> _Numbers:
         """Rows with the highest scores; of equal ones the later year, then the id."""
@@ -291,7 +311,7 @@ class SearchIndex:
         place = 0
         while place < len(words):
             place += self._take_name(words, place, query) or self._take_word(words[place], shouted, query)
-        query.well_to_tank = "wtt" in words
+        query.stages = {stage for word in words for stage in self._said.stages.get((word,), ())}
         return query
 
     def _take_name(self, words: list[str], place: int, query: _Query) -> int:
@@ -362,6 +382,9 @@ class SearchIndex:
         found = {known: _SYNONYM for known in self._said.means.get((word,), ()) if known in self._postings}
         if word in self._postings:
             found[word] = 1.0
+        for other in _singular_or_plural(word):
+            if other in self._postings:
+                found.setdefault(other, _OTHER_NUMBER)
         if found:
             return found
         from bisect import bisect_left
@@ -385,6 +408,15 @@ class SearchIndex:
                 if meant in self._postings:
                     found.setdefault(meant, _SYNONYM * likeness)
         return found
+
+
+def _singular_or_plural(word: str) -> tuple[str, ...]:
+    """The word without or with an ``s`` at its end; words of fewer than three letters have neither."""
+    if not word.isalpha() or len(word) < 3:
+        return ()
+    if word.endswith("s"):
+        return (word[:-1],) if len(word) > 3 and not word.endswith("ss") else ()
+    return (f"{word}s",)
 
 
 def _words_in(frame: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -5,7 +5,8 @@ into words. Does not belong here: any synonym in code, scoring (``search``).
 
 Kinds in the table: ``word`` (also look for this one), ``region`` (the code behind a name), ``ignore`` (says
 nothing about a factor; written in capitals it may still be a country's code, as ``IN`` or ``DE``), ``aside``
-(stands in the names of activities, and people who mean them leave it out, as ``life cycle``).
+(stands in the names of activities, and people who mean them leave it out, as ``life cycle``), ``stage`` (asks
+for factors of this stage of ``search_stages``, as ``landfill`` for those of waste).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from greenlang_assets.core.factors import countries
 
 TABLE = DATA_ROOT / "factors" / "search-words.csv"
 _COLUMNS = ["word", "kind", "means"]
-_KINDS = ("word", "region", "ignore", "aside")
+_KINDS = ("word", "region", "ignore", "aside", "stage")
 _WORD = re.compile(r"[a-z0-9]+")
 #: Letters that are two letters elsewhere; everything else folds by Unicode's own rules.
 _LIGATURES = {"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"}
@@ -40,12 +41,14 @@ class SearchWords:
         regions: words → codes of regions.
         ignored: words that say nothing.
         asides: words of activities' names that people leave out.
+        stages: words → the stages that they ask for.
     """
 
     means: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     regions: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
     asides: frozenset[str] = frozenset()
+    stages: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
 
 def fold(text: str) -> str:
@@ -83,6 +86,7 @@ def shipped_words(table: Path = TABLE) -> SearchWords:
     """
     means: dict[tuple[str, ...], tuple[str, ...]] = {}
     regions: dict[tuple[str, ...], tuple[str, ...]] = {}
+    stages: dict[tuple[str, ...], tuple[str, ...]] = {}
     ignored: set[str] = set()
     asides: set[str] = set()
     for name, code in countries.names().items():
@@ -100,9 +104,11 @@ def shipped_words(table: Path = TABLE) -> SearchWords:
                 ignored.update(words_of(row["word"]))
             elif row["kind"] == "aside":
                 asides.update(words_of(row["word"]))
+            elif row["kind"] == "stage":
+                _add(stages, row["word"], row["means"])
             else:
                 raise _layout(table, number, row["kind"], _KINDS)
-    return SearchWords(means, regions, frozenset(ignored), frozenset(asides))
+    return SearchWords(means, regions, frozenset(ignored), frozenset(asides), stages)
 
 
 def _add(table: dict[tuple[str, ...], tuple[str, ...]], words: str, *found: str) -> None:

@@ -1,6 +1,7 @@
 """A publisher's delimited text file as cells that know their line.
 
-Belongs here: opening a csv safely, its header, numbers read from text, refusals that name line and column.
+Belongs here: decoding a text file, opening a csv safely, its header, numbers read from text, refusals that
+name line and column.
 Does not belong here: what a cell means; that is the importer's business. Workbooks: ``spreadsheet``.
 """
 
@@ -111,7 +112,7 @@ def open_table(path: Path, *layouts: Header, delimiter: str = ",") -> TextTable:
             text), ``LAYOUT_UNKNOWN`` (another header, a line with another number of cells, an open quote).
     """
     data = read_bytes(path)
-    records = _records(_decoded(data, path.name), path.name, delimiter)
+    records = _records(decoded(data, path.name), path.name, delimiter)
     number, header = records[0] if records else (1, ["an empty file"])
     if not any(_fits(header, layout) for layout in layouts):
         raise GreenlangError(
@@ -166,7 +167,12 @@ def _first_odd(found: Sequence[str], layouts: Sequence[Header]) -> dict[str, Any
     return {}
 
 
-def _decoded(data: bytes, file: str) -> str:
+def decoded(data: bytes, file: str) -> str:
+    """The text of a file; a byte order mark is allowed.
+
+    Raises:
+        GreenlangError: ``FILE_TOO_LARGE``, ``ENCODING_UNKNOWN`` (not UTF-8, or signs that no text has).
+    """
     if len(data) > MAX_BYTES:
         raise GreenlangError(
             "FILE_TOO_LARGE",

@@ -28,6 +28,7 @@ from greenlang_assets.core.factors.importers.base import (
     Source,
     frame,
 )
+from greenlang_assets.core.factors.importers.delimited import decoded
 from greenlang_assets.core.factors.importers.spreadsheet import read_bytes, squeeze
 from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA
 from greenlang_assets.core.provenance.canonical import sha256_hex
@@ -40,8 +41,6 @@ NO_HEADINGS = (
     "the file holds no texts of sections, chapters, headings and subheadings: paths name them by code"
 )
 
-#: Largest file there is: 2.9 MB a year.
-MAX_BYTES = 50_000_000
 #: Levels above the leaf, and how many digits of the good's code each holds. (The file of 2025 puts the
 #: heading 0702 in the place of the subheading, for three tomatoes.)
 _DIGITS = {"chapter": (2,), "heading": (4,), "subheading": (6, 4)}
@@ -105,24 +104,7 @@ def read(path: Path) -> ImportResult:
 
 def _records(data: bytes, file: str) -> tuple[list[dict[str, Any]], list[int]]:
     """The records, each checked, and the line on which each begins."""
-    if len(data) > MAX_BYTES:
-        raise GreenlangError(
-            "FILE_TOO_LARGE",
-            "the file is larger than a nomenclature",
-            found=f"{len(data):,} bytes",
-            expected=f"at most {MAX_BYTES:,}",
-            where={"file": file},
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise GreenlangError(
-            "ENCODING_UNKNOWN",
-            "the file is not UTF-8 text",
-            found=f"byte {data[error.start]:#04x} at {error.start}",
-            expected="UTF-8",
-            where={"file": file, "row": data.count(b"\n", 0, error.start) + 1},
-        ) from error
+    text = decoded(data, file)
     try:
         records, lines = _parsed(text)
     except json.JSONDecodeError as error:
