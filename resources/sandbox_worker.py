@@ -13,6 +13,7 @@ Messages both ways: four bytes of length (big-endian), then JSON.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -44,8 +45,13 @@ def main(folder: str, program: str, limits: dict[str, int], readable: list[str])
         requests, answers = _private_pipes()
         _limit(limits)
         os.environ["POLARS_MAX_THREADS"] = "1"
+        # All that is read until the doors close stays to the end: looking through it for garbage again and
+        # again is a good part of a start.
+        gc.disable()
         handler = importlib.import_module(program)
         handler.prepare()
+        gc.freeze()
+        gc.enable()
         os.environ.clear()
         from resources import syscall_filter
 
