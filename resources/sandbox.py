@@ -34,6 +34,7 @@ import greenlang_assets
 from factory_ops.sandbox import AGENT_PROGRAM, Limits, Strength
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.units import measured_symbols
 from resources import syscall_filter
 
 _ROOT = Path(greenlang_assets.__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ _SECRETS = re.compile(
 )
 _START = (
     "import sys, json; sys.path.insert(0, sys.argv[1]); from resources.sandbox_worker import main; "
-    "main(sys.argv[2], sys.argv[3], json.loads(sys.argv[4]), json.loads(sys.argv[5]))"
+    "main(sys.argv[2], sys.argv[3], *map(json.loads, sys.argv[4:7]))"
 )
 
 
@@ -137,6 +138,7 @@ class ProcessSandbox:
             program,
             json.dumps({"memory_mb": limits.memory_mb, "cpu_s": limits.cpu_s}),
             json.dumps(readable),
+            json.dumps(measured_symbols()),
         ]
         if self.bubblewrap is not None:
             command = [*_wrapping(self.bubblewrap, folder / "pack"), "--", *command]

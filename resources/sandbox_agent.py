@@ -16,12 +16,12 @@ _loaded: dict[str, Any] = {}
 
 def prepare() -> None:
     """Import what every agent needs, before the doors close; data is read once here too."""
-    from greenlang_assets.core.calculation.engine import CalculationEngine
     from greenlang_assets.core.units import conversion
     from greenlang_assets.sdk import calculator, golden, pack, pattern, plan
+    from greenlang_assets.sdk.shared_engine import share_engine
 
     del calculator, golden, pack, plan
-    CalculationEngine.shipped()
+    share_engine()
     conversion("kWh[gross]", "mmBtu[gross]")
     pattern.matches("^a$", "a")
 

@@ -13,6 +13,7 @@ Messages both ways: four bytes of length (big-endian), then JSON.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -31,7 +32,13 @@ _REFUSED_EVENTS = (
 _LISTING = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "glob.glob", "os.chdir")
 
 
-def main(folder: str, program: str, limits: dict[str, int], readable: list[str]) -> None:
+def main(
+    folder: str,
+    program: str,
+    limits: dict[str, int],
+    readable: list[str],
+    units: dict[str, tuple[str, dict[str, str]]],
+) -> None:
     """Serve until the other side closes the pipe.
 
     Args:
@@ -39,13 +46,20 @@ def main(folder: str, program: str, limits: dict[str, int], readable: list[str])
         program: module that answers messages.
         limits: ``memory_mb`` and ``cpu_s``.
         readable: folders that code may read, beside the pack's own.
+        units: what the platform's own process measured of units (``core.units.measured_symbols``).
     """
     with contextlib.suppress(KeyboardInterrupt):
         requests, answers = _private_pipes()
         _limit(limits)
         os.environ["POLARS_MAX_THREADS"] = "1"
+        # All that is read until the doors close stays to the end: looking through it for garbage again and
+        # again is a good part of a start.
+        gc.disable()
+        importlib.import_module("greenlang_assets.core.units").take_over(units)
         handler = importlib.import_module(program)
         handler.prepare()
+        gc.freeze()
+        gc.enable()
         os.environ.clear()
         from resources import syscall_filter
 

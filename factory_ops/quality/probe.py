@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 _folder: list[Path] = []
+#: Modules that were there before the pack: none of them is the pack's, and there are two thousand.
+_platform: set[str] = set()
 
 
 def prepare() -> None:
@@ -24,24 +26,14 @@ def prepare() -> None:
     import coverage.sqldata
 
     from greenlang_assets.core.calculation import prepare as gwp_choice
-    from greenlang_assets.core.calculation.engine import CalculationEngine
     from greenlang_assets.core.formulas import reference
     from greenlang_assets.core.units import conversion
     from greenlang_assets.sdk import golden, pattern
-    from greenlang_assets.sdk.calculator import CalculatorAgent
+    from greenlang_assets.sdk.shared_engine import share_engine
 
     del coverage, gwp_choice, reference, golden
     importlib.import_module("unittest.mock")
-    engine = CalculationEngine.shipped()
-
-    def shared() -> CalculationEngine:
-        return engine
-
-    # Reading the shipped tables again for each of a hundred mutants would be most of the time.
-    CalculationEngine.shipped = shared  # type: ignore[method-assign]
-    defaults = CalculatorAgent.__init__.__kwdefaults__
-    assert defaults is not None
-    defaults["engine"] = shared
+    share_engine()
     conversion("kWh[gross]", "mmBtu[gross]")
     pattern.matches("^a$", "a")
 
@@ -49,6 +41,7 @@ def prepare() -> None:
 def load(folder: str) -> None:
     """Nothing of the pack is imported before it is measured."""
     _folder[:] = [Path(folder)]
+    _platform.update(sys.modules)
 
 
 def handle(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +142,8 @@ def _agent() -> Any:
 def _forget() -> None:
     """Take every module of the pack out of memory, so that the next import runs it again."""
     own = str(_folder[0])
-    for name, module in list(sys.modules.items()):
+    for name in sys.modules.keys() - _platform:
+        module = sys.modules[name]
         place = getattr(module, "__file__", None) or ""
         spaces = [str(path) for path in getattr(module, "__path__", ())]
         if place.startswith(own) or any(path.startswith(own) for path in spaces):

@@ -115,6 +115,7 @@ _ENERGY_BASED = {
 
 _lock = threading.Lock()
 _registry_once: list[Any] = []
+_taken_over: dict[str, tuple[Fraction, Dimension]] = {}
 
 
 def _registry() -> Any:
@@ -136,6 +137,14 @@ def _symbol(symbol: str, qualifier: str) -> tuple[Fraction, Dimension]:
     kind = KIND[symbol]
     if kind == "currency":
         return Fraction(1), ((f"{symbol}[{qualifier}]", Fraction(1)),)
+    scale, dimension = _measured(symbol)
+    return scale, ((f"{kind}[{qualifier}]", Fraction(1)),) if qualifier else dimension
+
+
+def _measured(symbol: str) -> tuple[Fraction, Dimension]:
+    """Exact scale and dimension of a symbol without qualifier, from pint's definitions."""
+    if symbol in _taken_over:
+        return _taken_over[symbol]
     registry = _registry()
     quantity: Any = registry.Quantity(Fraction(1), "dimensionless")
     for word in DEFINITION[symbol].split(" * "):
@@ -145,14 +154,31 @@ def _symbol(symbol: str, qualifier: str) -> tuple[Fraction, Dimension]:
         else:
             quantity = quantity * registry.Quantity(Fraction(1), number) ** int(power or 1)
     base = quantity.to_base_units()
-    scale = Fraction(base.magnitude)
-    if qualifier:
-        return scale, ((f"{kind}[{qualifier}]", Fraction(1)),)
-    powers = _ENERGY_BASED.get(kind) or {
+    powers = _ENERGY_BASED.get(KIND[symbol]) or {
         name.strip("[]").replace("substance", "amount"): Fraction(power)
         for name, power in base.dimensionality.items()
     }
-    return scale, tuple(sorted(powers.items()))
+    return Fraction(base.magnitude), tuple(sorted(powers.items()))
+
+
+@cache
+def measured_symbols() -> dict[str, tuple[str, dict[str, str]]]:
+    """Symbol -> exact scale and exponents of its dimension, JSON-ready: for processes without pint."""
+    found = {symbol: _measured(symbol) for symbol, kind in KIND.items() if kind != "currency"}
+    return {
+        symbol: (str(scale), {name: str(power) for name, power in dimension})
+        for symbol, (scale, dimension) in found.items()
+    }
+
+
+def take_over(measured: Mapping[str, tuple[str, Mapping[str, str]]]) -> None:
+    """Use what :func:`measured_symbols` found in another process of this installation.
+
+    Reading pint's definitions is a second of every process that converts, and comes out the same in each.
+    """
+    for symbol, (scale, powers) in measured.items():
+        dimension = tuple(sorted((name, Fraction(power)) for name, power in powers.items()))
+        _taken_over[symbol] = Fraction(scale), dimension
 
 
 @lru_cache(maxsize=4096)

@@ -244,6 +244,47 @@ def test_each_fault_fails_its_own_dimension(dimension: str, path: str, addition:
     assert found.findings
 
 
+MISTYPED = '''
+
+import polars
+
+from greenlang_assets.core.calculation.engine import CalculationEngine
+from greenlang_assets.sdk.pack import PackSpec
+
+COUNT: int = "one"
+
+
+def identity(spec: PackSpec) -> int:
+    """What the platform's model types as text."""
+    return spec.id
+
+
+def missing(engine: CalculationEngine) -> object:
+    """What the platform's class does not have."""
+    return engine.guess
+
+
+def frame() -> polars.DataFrame:
+    """What no pack may import."""
+    raise NotImplementedError
+'''
+
+
+@pytest.mark.long
+def test_types_are_checked_against_the_platform_and_nothing_else(tmp_path: Path) -> None:
+    assert static(FILES, tmp_path / "good").type_hints().held
+    # The same memory of the platform's types: what was right before is not taken to be right now.
+    found = static(changed("models.py", lambda text: text + MISTYPED), tmp_path / "bad").type_hints()
+    assert not found.held
+    codes = {line.rpartition("[")[2].rstrip("]") for line in found.findings}
+    assert codes == {"import-not-found", "assignment", "return-value", "attr-defined", "no-any-unimported"}
+    assert static(FILES, tmp_path / "again").type_hints().held
+    types = tmp_path / "cache" / "types"
+    (types / "pydantic").unlink()
+    (types / "pydantic").symlink_to(tmp_path)
+    assert static(FILES, tmp_path / "mended").type_hints().held
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -9,6 +10,7 @@ from fractions import Fraction
 
 import pytest
 
+from greenlang_assets.core import units
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.units import (
     Unit,
@@ -268,3 +270,16 @@ def test_reading_a_unit_does_not_load_pint() -> None:
 def test_products_merge_and_cancel() -> None:
     assert (parse_unit("kWh") * parse_unit("kg/kWh")).text == "kg"
     assert (parse_unit("kg") / parse_unit("kg")) == Unit()
+
+
+def test_what_one_process_measured_another_takes_over_unchanged() -> None:
+    told = json.loads(json.dumps(units.measured_symbols()))
+    program = (
+        "import json, sys; from greenlang_assets.core import units; units.take_over(json.load(sys.stdin)); "
+        "json.dump([units.measured_symbols(), str(units.conversion('kWh[gross]', 'mmBtu[gross]')), "
+        "'pint' in sys.modules], sys.stdout)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(told), capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [told, str(units.conversion("kWh[gross]", "mmBtu[gross]")), False]
