@@ -139,6 +139,18 @@ def _published(world: World) -> Callable[[str, str], str | None]:
     return lambda identity, version: known.get((identity, version))
 
 
+def agents_on(world: World, factor_sha256s: frozenset[str]) -> tuple[tuple[str, str, str], ...]:
+    """Agents whose newest specification can lead to one of these factor rows: id, version, spec's hash."""
+    newest = {str(link.entry.partition): link.entry for link in world.ledger.history(SPEC)}
+    found = []
+    for identity, entry in sorted(newest.items()):
+        plan = json.loads(world.store.get(entry.content_sha256))["plan"]
+        choices = () if plan is None else CalculationPlan.from_json(plan).choices
+        if any(choice.factor_sha256 in factor_sha256s for choice in choices):
+            found.append((identity, str(entry.facts["version"]), entry.content_sha256))
+    return tuple(found)
+
+
 def _from(asset: str) -> Callable[[World, str | None], tuple[InputRef, ...]]:
     return lambda world, partition: (latest_input(world, asset, _id(partition)),)
 

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from greenlang_assets.core.errors import GreenlangError
-from registry_ops.cli import calculate, emissions, factors, formulas, pack, platform, provenance
+from registry_ops.cli import calculate, emissions, factors, formulas, pack, platform, provenance, restate
 from registry_ops.cli.output import NEGATIVE, UNREADABLE, USAGE, print_error
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("calculate")(calculate.calculate)
 app.add_typer(emissions.app, name="emissions")
 app.add_typer(provenance.app, name="provenance")
 app.add_typer(pack.app, name="pack")
+app.command("restate")(restate.restate)
 app.command("run")(platform.run)
 app.command("up")(platform.up)
 app.command("clean")(platform.clean)
