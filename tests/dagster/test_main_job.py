@@ -144,3 +144,39 @@ def test_the_agents_answered_over_http(installation: Installation, first: Any) -
     assert any(
         "GHG Emission Factors Hub" in str(facts.get("document")) and facts.get("row") for facts in rows
     )
+
+
+def test_another_edition_is_looked_at_before_anything_is_replaced(
+    installation: Installation, first: Any, tmp_path: Path
+) -> None:
+    page = tmp_path / "restatement.html"
+    words = ("--from", "us-epa/egrid-subregion/eGRID2010", "--to", "us-epa/egrid-subregion/eGRID2012")
+    found = installation.glac("restate", *words, "--html", str(page))
+    # The method calculates data years 2014 and 2015 with eGRID2010, each in eight cohorts.
+    assert len(found["results"]) == 16
+    assert {row["period"] for row in found["differences"]} == {"2014", "2015"}
+    assert {row["category"] for row in found["differences"]} == {"grid-electricity"}
+    made = {item["asset"] for item in found["made_of_them"]}
+    assert "tenants/tie_out" in made
+    assert any(name.startswith("marts/") for name in made)
+    assert {year["significant"] for year in found["base_years"]} == {True, False}
+    assert found["agents"] == []
+    assert "<svg" in page.read_text()
+    assert installation.glac("run")["materialisations"] == 0
+
+
+def test_a_restatement_names_the_agents_that_rest_on_the_edition(
+    installation: Installation, first: Any
+) -> None:
+    agent = next(item for item in first["agents"] if item["agent"] == "emissions/natural_gas_v1")
+    publisher, dataset, edition, *_ = agent["answer"]["factors"][0]["factor_id"].split("/")
+    other = "2025" if edition == "2024" else "2024"
+    name = f"{publisher}/{dataset}"
+    found = installation.glac("restate", "--from", f"{name}/{edition}", "--to", f"{name}/{other}")
+    assert "emissions/natural_gas_v1" in {item["agent"] for item in found["agents"]}
+
+
+def test_a_restatement_from_an_edition_to_itself_is_refused(installation: Installation, first: Any) -> None:
+    name = "us-epa/egrid-subregion/eGRID2010"
+    answer = installation.glac("restate", "--from", name, "--to", name, code=1)
+    assert answer["error"]["code"] == "EDITIONS_SAME"

@@ -126,7 +126,7 @@ def restate(
     differences = former.join(latter, on=_GROUP, how="left", nulls_equal=True).with_columns(
         pl.col(f"{figure}_after_mg").fill_null(0) for figure in FIGURES
     )
-    return Restated(differences.select(SCHEMA).cast(SCHEMA).sort(_GROUP), result.rejected)  # type: ignore[arg-type]
+    return Restated(differences.select(*SCHEMA).sort(_GROUP), result.rejected)
 
 
 def _summed(lines: pl.DataFrame, when: str) -> pl.DataFrame:
