@@ -19,6 +19,7 @@ from pathlib import Path
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import editions, tables
 from greenlang_assets.core.factors.catalogue import Catalogue
+from greenlang_assets.core.factors.references import Former
 from greenlang_assets.core.formulas.library import Library
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,11 @@ class FactorsInForce:
 
     Args:
         own: folder of the user's tables; it need not exist.
+        recorded: former catalogues of this installation, for pins from before an upgrade.
     """
 
-    def __init__(self, own: Path | None = None) -> None:
+    def __init__(self, own: Path | None = None, recorded: Former | None = None) -> None:
+        self._recorded = () if recorded is None else (recorded,)
         self._manifest = None if own is None else own / tables.MANIFEST
         self._own = own
         self._first = threading.Lock()
@@ -75,7 +78,7 @@ class FactorsInForce:
         with self._first:
             if self._loaded is None:
                 self._seen = self._mark()
-                self._loaded = InForce(editions.catalogue(self._own))
+                self._loaded = InForce(self._catalogue())
             return self._loaded
 
     def loaded(self) -> InForce | None:
@@ -84,6 +87,11 @@ class FactorsInForce:
         if loaded is not None and self._mark() != self._seen and self._renewing.acquire(blocking=False):
             threading.Thread(target=self._renew, args=(loaded,), name="new-factors", daemon=True).start()
         return loaded
+
+    def _catalogue(self) -> Catalogue:
+        found = editions.catalogue(self._own)
+        found.former += self._recorded
+        return found
 
     def _mark(self) -> Mark | None:
         """What the manifest is now; None where there is none."""
@@ -99,7 +107,7 @@ class FactorsInForce:
         try:
             # Before the tables: what is replaced while they are read is seen by the next question.
             self._seen = self._mark()
-            renewed = InForce(editions.catalogue(self._own).prepare())
+            renewed = InForce(self._catalogue().prepare())
             if "library" in vars(former):
                 renewed.bind()
             self._loaded = renewed

@@ -15,6 +15,7 @@ from greenlang_assets.core.factors import editions
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.provenance.ports import ArtifactStore, Clock, Ledger
+from greenlang_assets.core.recipes import former
 from registry_ops.api.factors_in_force import FactorsInForce
 from registry_ops.api.tokens import Caller, Tokens
 from registry_ops.registry.registry import AgentRegistry
@@ -69,7 +70,9 @@ def open_services(platform: Platform, runtime: AgentRuntime) -> Iterator[Service
             runtime=runtime,
             tokens=Tokens(database),
             clock=clock,
-            factors=FactorsInForce(platform.settings.home / editions.FOLDER),
+            factors=FactorsInForce(
+                platform.settings.home / editions.FOLDER, former.recorded(platform.store, platform.ledger)
+            ),
         )
     finally:
         runtime.close()

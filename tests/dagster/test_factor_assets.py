@@ -17,8 +17,8 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors import editions, tables
 from greenlang_assets.core.factors.publishers import PUBLISHERS
 from greenlang_assets.core.provenance.canonical import table_sha256
-from greenlang_assets.core.recipes import factors, plan, release
-from greenlang_assets.core.recipes.base import InputRef, World, latest_input, load_table
+from greenlang_assets.core.recipes import factors, former, plan, release
+from greenlang_assets.core.recipes.base import InputRef, World, latest_input, load_table, record
 from greenlang_assets.core.recipes.publisher_files import data_version, hashes
 from greenlang_assets.definitions import build_defs
 from greenlang_assets.defs import publisher_files
@@ -112,6 +112,35 @@ def test_a_failing_edition_never_becomes_active_by_a_way_round(
     # Neither does it get in when the catalogue alone is made again.
     runner.materialise("factors_and_formulas", assets=[factors.CATALOGUE])
     assert catalogue(world) == before
+
+
+def test_a_pin_from_before_an_upgrade_resolves_from_what_was_recorded(shipped: Path, world: World) -> None:
+    for recipe in factors.RECIPES:
+        record(recipe, world, run_id="before")
+    label = "ef://uk-desnz/conversion-factors/2024"
+    pinned = editions.catalogue(world.own_factors, shipped).resolve(f"{label}@2024.0.1")
+    # A release of the platform that ships a correction, and keeps no former table.
+    manifest = tables.read_manifest(shipped)
+    corrected = imported(2.75, patch=2).factors
+    corrected.write_parquet(shipped / "uk.parquet")
+    manifest["tables"]["uk.parquet"]["content_sha256"] = table_sha256(corrected, key=("factor_id",))
+    (shipped / tables.MANIFEST).write_text(json.dumps(manifest))
+    for recipe in factors.RECIPES:
+        record(recipe, world, run_id="after")
+
+    upgraded = editions.catalogue(world.own_factors, shipped)
+    pins = (f"{label}@2024.0.1", f"{label}#sha256={pinned.content_sha256}", f"ef://{DIESEL}@2024.0.1")
+    for pin in pins:
+        with pytest.raises(GreenlangError) as refused:
+            upgraded.resolve(pin)
+        assert refused.value.code in ("REFERENCE_VERSION_UNKNOWN", "REFERENCE_HASH_MISMATCH")
+    upgraded.former += (former.recorded(world.store, world.ledger),)
+    assert [upgraded.resolve(pin).version for pin in pins] == ["2024.0.1"] * 3
+    assert upgraded.resolve(pins[0]).content_sha256 == pinned.content_sha256
+    assert upgraded.resolve(label).version == "2024.0.2", "what insists on nothing is the version in force"
+    with pytest.raises(GreenlangError) as refused:
+        upgraded.resolve(f"{label}@2024.0.7")
+    assert refused.value.code == "REFERENCE_VERSION_UNKNOWN", "a version that was never recorded"
 
 
 def test_an_own_edition_is_taken_in_once(shipped: Path, world: World, runner: Runner) -> None:

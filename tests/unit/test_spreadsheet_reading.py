@@ -109,6 +109,55 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     assert refusal(path).code == "WORKBOOK_TOO_LARGE"
 
 
+def rewritten(whole: Path, path: Path, before: bytes, after: bytes) -> Path:
+    """The workbook with other words in the XML of its sheet."""
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            data = source.read(name)
+            assert "sheet1" not in name or before in data
+            target.writestr(name, data.replace(before, after) if "sheet1" in name else data)
+    return path
+
+
+@pytest.mark.parametrize("corner", ["XFD1048576", "ZZ100000", "K1048576"])
+def test_cells_in_far_corners_are_refused_before_room_is_made_for_them(corner: str, tmp_path: Path) -> None:
+    path = book(tmp_path / "b.xlsx", {"A1": 1, corner: 2})
+    assert path.stat().st_size < 10_000
+    error = refusal(path)
+    assert error.code == "WORKBOOK_TOO_LARGE"
+    assert "places" in str(error.found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(b'r="B2"', b"r = 'XFD1048576'", id="blanks and other quotes"),
+        pytest.param(b'r="B2"', b'r="xfd1048576"', id="small letters"),
+        pytest.param(b'r="B2"', b'r="B99999999999999"', id="a row that there is not"),
+        pytest.param(b'<c r="B2"', b'<c x=">" r="XFD1048576"', id="a sign that seems to end the cell"),
+        pytest.param(
+            b'<row r="2"><c r="B2"',
+            b'<row r="1">' + b"<c><v>1</v></c>" * 16_384 + b'</row><row r="1048576"><c',
+            id="cells that do not say where they are",
+        ),
+    ],
+)
+def test_far_corners_written_in_other_ways(before: bytes, after: bytes, tmp_path: Path) -> None:
+    whole = book(tmp_path / "whole.xlsx", {"A1": 1, "B2": 2})
+    assert refusal(rewritten(whole, tmp_path / "b.xlsx", before, after)).code == "WORKBOOK_TOO_LARGE"
+
+
+def test_cells_without_content_far_out_do_no_harm(tmp_path: Path) -> None:
+    whole = book(tmp_path / "whole.xlsx", {"A1": 1, "B2": 2})
+    far = b'</row><row r="1048576"><c r="XFD1048576" s="0"/></row></sheetData>'
+    sheet = open_sheet(rewritten(whole, tmp_path / "b.xlsx", b"</row></sheetData>", far), "S")
+    assert (sheet.height, sheet.number(2, "B", "x")) == (2, 2.0)
+
+
+def test_a_long_narrow_sheet_is_read(tmp_path: Path) -> None:
+    assert open_sheet(book(tmp_path / "b.xlsx", {"A1": 1, "B1048576": 2}), "S").height == 1_048_576
+
+
 def test_a_bomb_that_states_a_false_size_is_refused(tmp_path: Path) -> None:
     path = book(tmp_path / "b.xlsx", {"A1": 1})
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -98,8 +98,9 @@ class Catalogue:
         self.properties = properties
         self.gwp = gwp
         self._load_values = values
-        #: Former versions of editions, for references that insist on one (``editions.catalogue`` sets it).
-        self.former: references.Former | None = None
+        #: Former versions of editions, for references that insist on one: those that the user imported
+        #: (``editions.catalogue`` adds them), those that were recorded (``core.recipes.former``).
+        self.former: tuple[references.Former, ...] = ()
 
     @classmethod
     def shipped(cls, root: Path = tables.FACTORS_ROOT) -> Catalogue:

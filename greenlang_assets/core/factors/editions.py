@@ -460,7 +460,7 @@ def catalogue(own: Path | None, shipped: Path = tables.FACTORS_ROOT) -> Catalogu
         return Catalogue.shipped(shipped)
     factors, properties, gwp = (editions.active(kind) for kind in ("factors", "properties", "gwp"))
     made = Catalogue(factors, properties, gwp, values=lambda: editions.active("values"))
-    made.former = editions.former
+    made.former = (lambda _: editions.former(),)
     return made
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import polars as pl
 
@@ -130,12 +131,13 @@ def label_version(label: str) -> str | None:
     return f"{year}.{int(quarter or minor or 0)}.{int(patch or 0)}"
 
 
-#: Former versions of editions, one frame each, newest first; asked only when a pin names none in force.
-Former = Callable[[], Sequence[pl.DataFrame]]
+#: Former versions of editions that may hold what a reference insists on, newest first; asked only when it
+#: names none in force.
+Former = Callable[[Reference], Iterable[pl.DataFrame]]
 
 
 def resolve(
-    text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None = None, former: Former | None = None
+    text: str, frame: pl.DataFrame, gwp: pl.DataFrame | None = None, former: Sequence[Former] = ()
 ) -> Resolved:
     """What a reference names among the rows of ``FACTOR_SCHEMA`` (and of ``GWP_SCHEMA``).
 
@@ -149,12 +151,12 @@ def resolve(
     try:
         return _resolve(text, frame, gwp)
     except GreenlangError as refused:
-        if former is None or refused.code == "REFERENCE_MALFORMED":
+        if not former or refused.code == "REFERENCE_MALFORMED":
             raise
         reference = parse(text)
         if reference.version is None and reference.sha256 is None:
             raise
-        for rows in former():
+        for rows in chain.from_iterable(source(reference) for source in former):
             try:
                 return _resolve(text, rows, None)
             except GreenlangError:

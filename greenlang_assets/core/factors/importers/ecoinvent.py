@@ -56,6 +56,7 @@ SHEET = "LCIA"
 LICENCE = "ecoinvent licence: user's own licensed copy; not for redistribution"
 #: The workbook of v3.12 is packed into 188 MB: 25,000 datasets by some 700 indicators.
 MAX_UNPACKED_BYTES = 4_000_000_000
+MAX_CELLS = 40_000_000
 
 NO_RESULT = "no result for climate change (rows)"
 NEGATIVE = "negative result: kept as a published value (rows)"
@@ -138,7 +139,7 @@ def read(path: Path) -> ImportResult:
             ``DUPLICATE_KEY``, and those of ``open_workbook``.
     """
     edition = _edition(path)
-    workbook = open_workbook(path, MAX_UNPACKED_BYTES)
+    workbook = open_workbook(path, MAX_UNPACKED_BYTES, MAX_CELLS)
     columns = _columns(workbook.sheet(SHEET, head=_HEAD))
     sheet = workbook.sheet(SHEET, picked=[column_index(letter) for letter in columns.letters])
     source = Source(

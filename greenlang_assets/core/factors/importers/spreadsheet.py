@@ -22,12 +22,14 @@ from typing import Any
 import fastexcel
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.factors.importers import compound_file
+from greenlang_assets.core.factors.importers import compound_file, sheet_extent
 
 #: The largest workbook read here unpacks to 4.3 MB; other publishers' reach tens of MB.
 MAX_UNPACKED_BYTES = 200_000_000
 #: Their XML packs to a ninth at most; a bomb reaches a thousandth.
 MAX_PACKING_RATIO = 200
+#: The largest sheet read here reaches over 1.2 million places.
+MAX_CELLS = 10_000_000
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -229,22 +231,23 @@ class Workbook:
         return Sheet(self.file, name, rows, numbers, first, errors, read)
 
 
-def open_workbook(path: Path, max_unpacked: int = MAX_UNPACKED_BYTES) -> Workbook:
+def open_workbook(path: Path, max_unpacked: int = MAX_UNPACKED_BYTES, max_cells: int = MAX_CELLS) -> Workbook:
     """Open an xlsx workbook, or an xls one of the years before.
 
     Args:
         max_unpacked: bytes that the workbook may unpack to; more only for a publisher known to need it.
+        max_cells: places that a sheet may reach over; the same.
 
     Raises:
         GreenlangError: ``WORKBOOK_UNREADABLE`` (not a workbook, truncated), ``WORKBOOK_TOO_LARGE`` (unpacks
-            to far more than any publisher's file).
+            to far more than any publisher's file, or its cells lie far apart).
     """
     data = read_bytes(path)
     if data.startswith(compound_file.MAGIC):
         # Nothing in such a file is packed; it is as large as it looks.
         _refuse_torn(path, data)
     else:
-        _refuse_bombs(path, max_unpacked)
+        _refuse_bombs(path, max_unpacked, max_cells)
     try:
         return Workbook(path.name, fastexcel.read_excel(data))
     except fastexcel.FastExcelError as error:
@@ -284,7 +287,7 @@ def _refuse_torn(path: Path, data: bytes) -> None:
         )
 
 
-def _refuse_bombs(path: Path, max_unpacked: int) -> None:
+def _refuse_bombs(path: Path, max_unpacked: int, max_cells: int) -> None:
     """Refuse what unpacks to too much, before anything unpacks it, and what is not whole."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -294,6 +297,7 @@ def _refuse_bombs(path: Path, max_unpacked: int) -> None:
             within = unpacked <= max_unpacked and unpacked / packed <= MAX_PACKING_RATIO
             # Reads at most the sizes just summed; a member that states a false size fails its checksum.
             damaged = archive.testzip() if within else None
+            reached = _reached(archive) if within and damaged is None else 0
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise _unreadable(path, str(error)) from error
     if not within:
@@ -306,6 +310,24 @@ def _refuse_bombs(path: Path, max_unpacked: int) -> None:
         )
     if damaged is not None:
         raise _unreadable(path, f"{damaged} is damaged")
+    if reached > max_cells:
+        raise GreenlangError(
+            "WORKBOOK_TOO_LARGE",
+            "a sheet of the workbook reaches over more places than a publisher's sheet",
+            found=f"{reached:,} places between its first and its last cell",
+            expected=f"at most {max_cells:,}",
+            hint="a cell far out was filled by mistake, or the file was made to fill the memory",
+            where={"file": path.name},
+        )
+
+
+def _reached(archive: zipfile.ZipFile) -> int:
+    """Places of the largest sheet; a sheet may stand under any name."""
+    most = 0
+    for member in archive.infolist():
+        with archive.open(member) as part:
+            most = max(most, sheet_extent.cells_of(part))
+    return most
 
 
 def _unreadable(path: Path, found: str) -> GreenlangError:
