@@ -169,7 +169,7 @@ def test_a_restatement_names_the_agents_that_rest_on_the_edition(
     installation: Installation, first: Any
 ) -> None:
     agent = next(item for item in first["agents"] if item["agent"] == "emissions/natural_gas_v1")
-    publisher, dataset, edition, *_ = agent["answer"]["factors"][0]["factor_id"].split("/")
+    publisher, dataset, edition, *_ = agent["answer"]["factors"][0]["id"].split("/")
     other = "2025" if edition == "2024" else "2024"
     name = f"{publisher}/{dataset}"
     found = installation.glac("restate", "--from", f"{name}/{edition}", "--to", f"{name}/{other}")
