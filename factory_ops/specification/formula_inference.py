@@ -20,7 +20,7 @@ is refused with what each lacks. A formula that the pack names goes through the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory_ops.specification.answer import Judge
 from factory_ops.specification.fitting import Fit, fit
@@ -28,6 +28,7 @@ from factory_ops.specification.references import gwp_set
 from factory_ops.specification.selection import Misfit, region_of
 from greenlang_assets.core.calculation.model import GwpSet
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.provenance.rows import identity
 from greenlang_assets.core.units import parse_unit
 from greenlang_assets.sdk.pack import Compute, PackSpec
 from greenlang_assets.sdk.plan import CalculationPlan, DatasetPin, FormulaPin
@@ -89,10 +90,13 @@ def infer(
 def _candidates(
     spec: PackSpec, datasets: Mapping[str, Resolved], library: Library
 ) -> dict[str, list[Binding]]:
-    """Bindings to the referenced rows by equation; of the named formula alone, where one is named."""
-    rows: set[str] = set()
-    for item in datasets.values():
-        rows.update(item.factors["factor_id"])
+    """Bindings to the referenced rows by equation; of the named formula alone, where one is named.
+
+    Raises:
+        GreenlangError: ``FORMULA_OUTSIDE_REFERENCES``; ``FACTOR_SUPERSEDED`` where a reference insists on a
+            version of a row that is no longer in force: another figure under the same id is never taken.
+    """
+    rows = {row["factor_id"]: row for item in datasets.values() for row in item.factors.iter_rows(named=True)}
     named = spec.compute.formula
     if named is not None and "/" in named.id:
         binding = library.binding(named.id)
@@ -104,14 +108,27 @@ def _candidates(
                 expected="a factor of " + (", ".join(item.canonical for item in datasets.values()) or "none"),
                 hint="add the reference, or name the equation alone",
             )
-        return {binding.equation.id: [binding]}
+        return {binding.equation.id: [_of_this_version(binding, rows)]}
     groups: dict[str, list[Binding]] = {}
     if named is not None:
         groups[library.equation(named.id).id] = []
     for binding in library.bindings:
         if binding.factor_id in rows and (named is None or binding.equation.id == named.id):
-            groups.setdefault(binding.equation.id, []).append(binding)
+            groups.setdefault(binding.equation.id, []).append(_of_this_version(binding, rows))
     return groups
+
+
+def _of_this_version(binding: Binding, rows: Mapping[str, Mapping[str, Any]]) -> Binding:
+    row = rows[binding.factor_id]
+    if identity(row) == binding.factor.sha256:
+        return binding
+    raise GreenlangError(
+        "FACTOR_SUPERSEDED",
+        "a reference insists on a version of a factor that is no longer in force",
+        found=f"{binding.factor_id}, version {row['version']}",
+        expected=f"version {binding.factor.version}, with which agents calculate now",
+        hint="name the version in force; `glac restate` shows what that changes",
+    )
 
 
 def _refuse(fits: Sequence[Fit], misfits: Sequence[tuple[int, str]], judge: Judge, *, named: bool) -> None:

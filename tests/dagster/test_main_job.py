@@ -180,3 +180,10 @@ def test_a_restatement_from_an_edition_to_itself_is_refused(installation: Instal
     name = "us-epa/egrid-subregion/eGRID2010"
     answer = installation.glac("restate", "--from", name, "--to", name, code=1)
     assert answer["error"]["code"] == "EDITIONS_SAME"
+
+
+def test_a_pin_that_was_never_recorded_here_is_refused(installation: Installation, first: Any) -> None:
+    """What is not in force is looked for in the catalogues that this installation recorded."""
+    pin = "ef://us-epa/stationary-combustion/2024@2024.9.9"
+    answer = installation.glac("factors", "lookup", pin, code=1)
+    assert answer["error"]["code"] == "REFERENCE_VERSION_UNKNOWN"

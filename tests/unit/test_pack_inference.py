@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from factory_ops.specification.answer import ValidationAnswer
@@ -242,3 +243,27 @@ def test_plans_are_the_same_every_time_and_survive_json() -> None:
     assert one.to_json() == two.to_json()
     assert CalculationPlan.from_json(one.to_json()) == one
     assert CalculationPlan.from_json(one.to_json()).sha256 == one.sha256
+
+
+def test_a_pin_to_a_superseded_version_never_takes_the_figures_in_force() -> None:
+    """The same id, another figure: what is pinned is not what the library is bound to."""
+    shipped = Catalogue.shipped()
+    edition = (pl.col("dataset") == "stationary-combustion") & (pl.col("edition") == "2024")
+    (version,) = shipped.frame.filter(edition)["version"].unique()
+    corrected = Catalogue.from_frames(
+        shipped.frame.with_columns(
+            pl.when(edition).then(pl.lit("2024.0.9")).otherwise("version").alias("version"),
+            pl.when(edition).then(pl.col("co2") * 2).otherwise("co2").alias("co2"),
+        ),
+        shipped.properties,
+        shipped.gwp,
+    )
+    corrected.former = (lambda _: [shipped.frame],)
+    processor = SpecProcessor(lambda: corrected)
+    pinned = PACK.replace("combustion/2024", f"combustion/2024@{version}")
+    (error,) = processor.process(pinned).answer.errors
+    assert error.code == "FACTOR_SUPERSEDED"
+    assert version in str(error.found)
+    assert "2024.0.9" in str(error.expected)
+    for reference in (PACK, PACK.replace("combustion/2024", "combustion/2024@2024.0.9")):
+        assert processor.process(reference).answer.errors == ()
