@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Batch emission runs.", no_args_is_help=True)
 
 
-@app.callback()
-def group() -> None:
-    """Keep ``run`` a word of its own, beside the commands to come."""
-
-
 @app.command()
 def run(
     activity: Annotated[
@@ -35,6 +30,10 @@ def run(
     method: Annotated[
         Path, typer.Option(help="Method table: data year and activity to edition and GWP set.")
     ],
+    columns: Annotated[
+        Path | None,
+        typer.Option(help="Mapping (YAML) of a CSV table whose columns have other names; see `template`."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for lines.csv, totals.csv and rejected.csv.")
     ] = None,
@@ -64,7 +63,9 @@ def run(
         console=console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("reading the tables", total=None)
-        result, engine = _calculate(activity, method, lambda what: progress.update(task, description=what))
+        result, engine = _calculate(
+            activity, method, columns, lambda what: progress.update(task, description=what)
+        )
         if stated or simulation is not None:
             progress.update(task, description="bounding the totals")
             totals = _bounds(result, engine, stated, simulation)
@@ -78,6 +79,28 @@ def run(
         if totals:
             uncertainty.print_totals(totals)
     return 0 if result.rejected.is_empty() else 1
+
+
+@app.command()
+def template(
+    folder: Annotated[Path, typer.Argument(help="Where to write; files that are there stay.")],
+) -> int:
+    """Write the tables of a run to fill in: activity.csv, method.csv, and columns.yaml for other files."""
+    from greenlang_assets.core.tenants.templates import TEMPLATES
+
+    folder.mkdir(parents=True, exist_ok=True)
+    out = console()
+    for name, text in TEMPLATES.items():
+        path = folder / name
+        if path.exists():
+            out.print(f"kept     {path}")
+            continue
+        path.write_text(text, encoding="utf-8")
+        out.print(f"written  {path}")
+    out.print(
+        f"then: glac emissions run {folder}/activity.csv --method {folder}/method.csv --out {folder}/out"
+    )
+    return 0
 
 
 def _bounds(
@@ -100,13 +123,19 @@ def _bounds(
     return [*location, *market]
 
 
-def _calculate(activity: Path, method: Path, say: Any) -> tuple[BatchResult, CalculationEngine]:
+def _calculate(
+    activity: Path, method: Path, columns: Path | None, say: Any
+) -> tuple[BatchResult, CalculationEngine]:
     from greenlang_assets.core.calculation.batch import calculate_batch
     from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, check
     from greenlang_assets.core.tenants.dataset import load_method
     from greenlang_assets.core.tenants.files import read_table_file
+    from greenlang_assets.core.tenants.mapping import read_mapped, read_mapping
 
-    rows = check(read_table_file(activity, ACTIVITY), ACTIVITY)
+    if columns is None:
+        rows = check(read_table_file(activity, ACTIVITY), ACTIVITY)
+    else:
+        rows = check(read_mapped(activity, read_mapping(columns)), ACTIVITY)
     how = check(load_method(method), METHOD)
     say("loading factors and formulas")
     engine = in_force.engine()

@@ -125,6 +125,21 @@ def test_a_batch_over_ones_own_table(own_data: Path) -> None:
     assert written == {"lines.csv", "totals.csv", "rejected.csv"}
 
 
+def test_what_a_template_writes_runs_as_it_is(tmp_path: Path) -> None:
+    glac("emissions", "template", str(tmp_path / "new"))
+    folder = tmp_path / "new"
+    words = ["emissions", "run", str(folder / "activity.csv"), "--method", str(folder / "method.csv")]
+    assert answer(*words)["lines"] == 2
+    other = folder / "bills.csv"
+    other.write_text("Site code,Site,Energy,Consumption,Unit\n1,One,natural gas,10,mmBtu[gross]\n")
+    words[2] = str(other)
+    assert answer(*words, "--columns", str(folder / "columns.yaml"))["lines"] == 1
+    # Filled in by hand, it is kept.
+    (folder / "method.csv").write_text("mine")
+    glac("emissions", "template", str(folder))
+    assert (folder / "method.csv").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code", "place"),
     [

@@ -54,6 +54,15 @@ def read_table_file(path: Path, contract: Contract) -> pl.DataFrame:
             expected=", ".join(contract.columns),
             where={"file": path.name, "row": 1},
         )
+    return as_contract(frame, contract, path)
+
+
+def as_contract(frame: pl.DataFrame, contract: Contract, path: Path) -> pl.DataFrame:
+    """The contract's columns of a frame, in its order and types.
+
+    Raises:
+        GreenlangError: ``FILE_CELL`` with row and column.
+    """
     return frame.select(_column(frame[name], dtype, path) for name, dtype in contract.schema.items())
 
 
