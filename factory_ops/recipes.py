@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from factory_ops.certification.certificate import issue_certificate, read_certificate
 from factory_ops.generation.generator import CodeGenerator
@@ -139,15 +139,23 @@ def _published(world: World) -> Callable[[str, str], str | None]:
     return lambda identity, version: known.get((identity, version))
 
 
-def agents_on(world: World, factor_sha256s: frozenset[str]) -> tuple[tuple[str, str, str], ...]:
-    """Agents whose newest specification can lead to one of these factor rows: id, version, spec's hash."""
+class Agent(NamedTuple):
+    """An agent by its newest specification."""
+
+    id: str
+    version: str
+    spec_sha256: str
+
+
+def agents_on(world: World, factor_sha256s: frozenset[str]) -> tuple[Agent, ...]:
+    """Agents whose newest specification can lead to one of these factor rows, by id."""
     newest = {str(link.entry.partition): link.entry for link in world.ledger.history(SPEC)}
     found = []
     for identity, entry in sorted(newest.items()):
         plan = json.loads(world.store.get(entry.content_sha256))["plan"]
         choices = () if plan is None else CalculationPlan.from_json(plan).choices
         if any(choice.factor_sha256 in factor_sha256s for choice in choices):
-            found.append((identity, str(entry.facts["version"]), entry.content_sha256))
+            found.append(Agent(identity, str(entry.facts["version"]), entry.content_sha256))
     return tuple(found)
 
 

@@ -69,6 +69,16 @@ def print_table(
     out.print(table)
 
 
+def tonnes(milligrams: int) -> str:
+    """Milligrams as tonnes, to the kilogram."""
+    return f"{milligrams / 10**9:,.3f}"
+
+
+def change(before: int, after: int) -> str:
+    """A relative difference; empty where there is nothing to relate it to."""
+    return f"{(after - before) / before:+.2%}" if before else ""
+
+
 def print_error(error: GreenlangError, *, as_json: bool) -> None:
     """An error with everything that its reader needs; JSON goes to standard output, text to the error one."""
     if as_json:

@@ -6,14 +6,16 @@ they would be (``core.recipes.restatement``), the page (``restatement_page``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli.output import FINE, NEGATIVE, console, print_json, print_table
+from registry_ops.cli.output import FINE, NEGATIVE, change, console, print_json, print_table, tonnes
 
 if TYPE_CHECKING:
+    from factory_ops.recipes import Agent
     from greenlang_assets.core.recipes.restatement import Restatement
 
 #: Rows shown in a terminal; ``--json`` and ``--html`` have all.
@@ -22,8 +24,6 @@ _SHOWN = 15
 #: GHG Protocol leaves the number to the company.
 THRESHOLD_PERCENT = 5.0
 _FIGURES = ("location before", "after", "change", "market before", "after ", "change ")
-
-Agents = tuple[tuple[str, str, str], ...]
 
 
 def restate(
@@ -89,7 +89,7 @@ def restate(
     return NEGATIVE if exit_code and any(year.significant for year in found.base_years) else FINE
 
 
-def document(found: Restatement, agents: Agents) -> dict[str, Any]:
+def document(found: Restatement, agents: Sequence[Agent]) -> dict[str, Any]:
     """The whole answer as plain values."""
     return {
         "from": found.before,
@@ -106,17 +106,7 @@ def document(found: Restatement, agents: Agents) -> dict[str, Any]:
     }
 
 
-def tonnes(milligrams: int) -> str:
-    """Milligrams as tonnes, for people."""
-    return f"{milligrams / 10**9:,.3f}"
-
-
-def percent(before: int, after: int) -> str:
-    """A relative difference for people; empty where there is nothing to relate it to."""
-    return f"{(after - before) / before:+.2%}" if before else ""
-
-
-def _print(found: Restatement, agents: Agents, html: Path | None) -> None:
+def _print(found: Restatement, agents: Sequence[Agent], html: Path | None) -> None:
     import polars as pl
 
     differences = found.restated.differences
@@ -143,9 +133,9 @@ def _print(found: Restatement, agents: Agents, html: Path | None) -> None:
                 (
                     row["period"], row["scope"], row["category"],
                     tonnes(row["location_before_mg"]), tonnes(row["location_after_mg"]),
-                    percent(row["location_before_mg"], row["location_after_mg"]),
+                    change(row["location_before_mg"], row["location_after_mg"]),
                     tonnes(row["market_before_mg"]), tonnes(row["market_after_mg"]),
-                    percent(row["market_before_mg"], row["market_after_mg"]),
+                    change(row["market_before_mg"], row["market_after_mg"]),
                 )
                 for row in total.sort("period", "scope", "category").iter_rows(named=True)
             ],
@@ -162,7 +152,7 @@ def _print(found: Restatement, agents: Agents, html: Path | None) -> None:
             [
                 (
                     year.tenant, year.period, year.figure, tonnes(year.before_mg), tonnes(year.after_mg),
-                    percent(year.before_mg, year.after_mg), "yes" if year.significant else "no",
+                    change(year.before_mg, year.after_mg), "yes" if year.significant else "no",
                 )
                 for year in moved
             ],

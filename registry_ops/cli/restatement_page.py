@@ -5,13 +5,14 @@ Belongs here: HTML and drawing. Does not belong here: the restatement (``core.re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from registry_ops.cli.output import change, tonnes
 from registry_ops.cli.page import INK, SOFT, drawing, html, svg, table, warning
-from registry_ops.cli.restate import Agents, percent, tonnes
 
 if TYPE_CHECKING:
+    from factory_ops.recipes import Agent
     from greenlang_assets.core.calculation.restatement import BaseYear
     from greenlang_assets.core.recipes.restatement import Restatement
 
@@ -20,7 +21,7 @@ UP, DOWN = "#c05621", "#0b7a5c"
 _DRAWN = 30
 
 
-def page(found: Restatement, agents: Agents) -> str:
+def page(found: Restatement, agents: Sequence[Agent]) -> str:
     """The restatement as one HTML page.
 
     Args:
@@ -81,7 +82,7 @@ def _base_years(found: Restatement) -> list[str]:
     rows = [
         [
             ("", year.tenant), ("", year.period), ("", year.figure), ("n", tonnes(year.before_mg)),
-            ("n", tonnes(year.after_mg)), ("n", percent(year.before_mg, year.after_mg)),
+            ("n", tonnes(year.after_mg)), ("n", change(year.before_mg, year.after_mg)),
             ("", "yes" if year.significant else "no"),
         ]
         for year in moved
@@ -120,9 +121,9 @@ def _differences(found: Restatement) -> str:
                 ("", row["tenant"]), ("", row["period"]), ("", row["scope"]), ("", row["category"]),
                 ("n", f"{row['lines']:,}"),
                 ("n", tonnes(row["location_before_mg"])), ("n", tonnes(row["location_after_mg"])),
-                ("n", percent(row["location_before_mg"], row["location_after_mg"])),
+                ("n", change(row["location_before_mg"], row["location_after_mg"])),
                 ("n", tonnes(row["market_before_mg"])), ("n", tonnes(row["market_after_mg"])),
-                ("n", percent(row["market_before_mg"], row["market_after_mg"])),
+                ("n", change(row["market_before_mg"], row["market_after_mg"])),
             ]
             for row in found.restated.differences.iter_rows(named=True)
         ),
