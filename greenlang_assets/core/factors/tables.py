@@ -190,11 +190,20 @@ def load(kind: str, root: Path = FACTORS_ROOT) -> pl.DataFrame:
     Raises:
         GreenlangError: ``TABLES_MISSING``, ``TABLE_UNREADABLE``, ``TABLE_ROWS``, ``TABLE_SCHEMA``.
     """
-    frames = []
-    for name, entry in sorted(read_manifest(root)["tables"].items()):
-        if entry["kind"] == kind:
-            frames.append(read_table(root / name, entry))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict(KINDS[kind][0]))
+    stored = [
+        (root / name, entry)
+        for name, entry in sorted(read_manifest(root)["tables"].items())
+        if entry["kind"] == kind
+    ]
+    if not stored:
+        return pl.DataFrame(schema=dict(KINDS[kind][0]))
+    try:
+        # All files at once take a third of the time of one after the other.
+        frames = pl.collect_all([pl.scan_parquet(path, glob=False) for path, _ in stored])
+    except (OSError, pl.exceptions.PolarsError):
+        # One after the other says which of them cannot be read.
+        frames = [_read(path, entry) for path, entry in stored]
+    return pl.concat(_checked(frame, *table) for frame, table in zip(frames, stored, strict=True))
 
 
 def read_table(path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
@@ -203,13 +212,20 @@ def read_table(path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
     Raises:
         GreenlangError: ``TABLE_UNREADABLE``, ``TABLE_SCHEMA``, ``TABLE_ROWS``.
     """
+    return _checked(_read(path, entry), path, entry)
+
+
+def _read(path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise GreenlangError(
             "TABLE_UNREADABLE", "a shipped table cannot be read", found=str(error).splitlines()[0],
             expected=f"{entry['rows']} rows of {entry['kind']}", where={"file": path.name},
         ) from error  # fmt: skip
+
+
+def _checked(frame: pl.DataFrame, path: Path, entry: Mapping[str, Any]) -> pl.DataFrame:
     _check_schema(frame, entry["kind"], path.name)
     if frame.height != entry["rows"]:
         raise GreenlangError(
