@@ -45,6 +45,9 @@ _UNREADABLE = (
     "TENANT_ROW",
 )
 
+#: What a shell says of a program that Ctrl-C ended.
+STOPPED = 130
+
 
 def exit_code(error: GreenlangError) -> int:
     """2 for input that cannot be read, 1 for a negative answer."""
@@ -57,8 +60,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.Abort:
-        sys.stderr.write("stopped\n")
-        code = 130
+        code = STOPPED
     except TyperException as error:
         word = error.format_message() if hasattr(error, "format_message") else str(error)
         if word:
@@ -69,4 +71,6 @@ def main() -> None:
         code = exit_code(error)
     except BrokenPipeError:
         code = 0  # the reader (head, less) has seen enough
+    if code == STOPPED:
+        sys.stderr.write("stopped; what was recorded stays, and the next run goes on from there\n")
     sys.exit(code or 0)

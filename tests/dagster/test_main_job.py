@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,3 +189,23 @@ def test_a_pin_that_was_never_recorded_here_is_refused(installation: Installatio
     pin = "ef://us-epa/stationary-combustion/2024@2024.9.9"
     answer = installation.glac("factors", "lookup", pin, code=1)
     assert answer["error"]["code"] == "REFERENCE_VERSION_UNKNOWN"
+
+
+def test_ctrl_c_stops_the_whole_job_and_not_only_the_run_under_way(tmp_path: Path) -> None:
+    env = Installation(tmp_path / "home").env
+    command = [sys.executable, "-c", "from registry_ops.cli import main; main()"]
+    job = subprocess.Popen([*command, "run", "--json"], env=env, text=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+    try:
+        assert job.stderr is not None
+        while not (line := job.stderr.readline()).startswith("Emission factors"):
+            assert line, "the job ended before its first stage"
+        time.sleep(2)  # into Dagster's run, where the signal is Dagster's
+        job.send_signal(signal.SIGINT)
+        said = job.communicate(timeout=120)[1]
+        assert job.returncode == 130
+        assert "stopped" in said
+        assert "Tenants" not in said
+    finally:
+        job.kill()
+        assert subprocess.run([*command, "clean"], env=env, check=False).returncode == 0
