@@ -18,10 +18,9 @@ def prepare() -> None:
     """Import what every agent needs, before the doors close; data is read once here too."""
     from greenlang_assets.core.units import conversion
     from greenlang_assets.sdk import calculator, golden, pack, pattern, plan
-    from greenlang_assets.sdk.shared_engine import share_engine
 
-    del calculator, golden, pack, plan
-    share_engine()
+    del golden, pack, plan
+    calculator.shipped_engine()
     conversion("kWh[gross]", "mmBtu[gross]")
     pattern.matches("^a$", "a")
 

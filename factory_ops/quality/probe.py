@@ -29,11 +29,11 @@ def prepare() -> None:
     from greenlang_assets.core.formulas import reference
     from greenlang_assets.core.units import conversion
     from greenlang_assets.sdk import golden, pattern
-    from greenlang_assets.sdk.shared_engine import share_engine
+    from greenlang_assets.sdk.calculator import shipped_engine
 
     del coverage, gwp_choice, reference, golden
     importlib.import_module("unittest.mock")
-    share_engine()
+    shipped_engine()
     conversion("kWh[gross]", "mmBtu[gross]")
     pattern.matches("^a$", "a")
 

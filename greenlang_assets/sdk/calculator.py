@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,22 @@ from greenlang_assets.sdk.schema import checked_inputs
 Values = dict[str, Any]
 
 
+@cache
+def shipped_engine() -> CalculationEngine:
+    """The engine over what ships, read once a process.
+
+    Reading it is most of what starting an agent costs, and the tests of a pack make hundreds of agents.
+    """
+    return CalculationEngine.shipped()
+
+
 class CalculatorAgent(AgentSpecV2Base[Values, Values]):
     """An agent that computes by formula: zero hallucination, a SHA-256 over everything that made the number.
 
     Args:
         pack_path: the folder with ``pack.json`` and ``plan.json``.
-        engine: gives the engine over factors, formulas and GWPs; asked once, when the agent initializes.
+        engine: gives the engine over factors, formulas and GWPs; asked once, when the agent initializes; the
+            process's own over what ships unless told.
         clock: gives the time of a call.
         ids: gives the id of a call.
 
@@ -48,7 +59,7 @@ class CalculatorAgent(AgentSpecV2Base[Values, Values]):
         self,
         pack_path: Path | None = None,
         *,
-        engine: Callable[[], CalculationEngine] = CalculationEngine.shipped,
+        engine: Callable[[], CalculationEngine] = shipped_engine,
         clock: Clock = utc_now,
         ids: Ids = random_id,
     ) -> None:
