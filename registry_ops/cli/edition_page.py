@@ -14,9 +14,8 @@ import polars as pl
 
 from greenlang_assets.core.factors.edition_diff import EditionDiff, buckets, gwp_sets, largest
 from greenlang_assets.core.provenance.canonical import number_text
-from registry_ops.cli.page import INK, SOFT, drawing, html, svg, table, warning
+from registry_ops.cli.page import DOWN, INK, SOFT, UP, drawing, html, svg, table, warning
 
-UP, DOWN = "#c05621", "#0b7a5c"
 #: Largest changes that are drawn, and rows of a table that stand in the page; ``--json`` has all.
 _DRAWN, _ROWS = 20, 1000
 _EDGES = (0.01, 0.05, 0.1, 0.5)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, SOFT = "#1f2933", "#9aa5b1"
+#: What became more, and what became less.
+UP, DOWN = "#c05621", "#0b7a5c"
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;margin:2rem auto;max-width:66rem;padding:0 1rem}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem}

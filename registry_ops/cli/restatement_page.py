@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from registry_ops.cli.output import change, tonnes
-from registry_ops.cli.page import INK, SOFT, drawing, html, svg, table, warning
+from registry_ops.cli.page import DOWN, INK, SOFT, UP, drawing, html, svg, table, warning
 
 if TYPE_CHECKING:
     from factory_ops.recipes import Agent
     from greenlang_assets.core.calculation.restatement import BaseYear
     from greenlang_assets.core.recipes.restatement import Restatement
 
-UP, DOWN = "#c05621", "#0b7a5c"
 #: Base years that are drawn; the table has all.
 _DRAWN = 30
 

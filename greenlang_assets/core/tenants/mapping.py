@@ -37,7 +37,6 @@ from greenlang_assets.core.tenants.files import as_contract
 
 #: Columns whose cells are names in lower case with hyphens; the file's own spelling is turned into one.
 _NAMES = ("tenant", "facility_id", "activity_id", "activity")
-_FILLED = ("source_file", "source_row", "source_sha256", "activity_id")
 #: A number as people group its thousands, by decimal sign.
 _NUMBER = {
     ".": re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?"),
@@ -133,7 +132,7 @@ def read_mapped(path: Path, mapping: ColumnMapping) -> pl.DataFrame:
     ungiven = [
         name
         for name in ACTIVITY.columns
-        if name not in {*mapping.columns, *mapping.constants, *_FILLED, *frame.columns}
+        if name not in {*mapping.columns, *mapping.constants, *filled, *frame.columns}
     ]
     if absent or ungiven:
         raise GreenlangError(
