@@ -8,6 +8,7 @@ from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.calculation.restatement import SCHEMA, base_years, joined, restate, with_edition
 from greenlang_assets.core.factors.editions import EditionName
 from greenlang_assets.core.provenance.rows import identity
+from greenlang_assets.core.recipes.restatement import with_rows
 from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD
 
 BEFORE = EditionName("us-epa", "egrid-subregion", "eGRID2010")
@@ -92,6 +93,26 @@ def test_only_the_rows_of_the_edition_change_and_by_its_figures(engine):
     assert row["location_after_mg"] == int(whole.lines["co2e_mg"].sum())
     assert row["market_after_mg"] == row["location_after_mg"]
     assert row["location_after_mg"] != row["location_before_mg"]
+
+
+def test_a_correction_of_the_same_edition_is_calculated_with_the_corrected_rows(engine):
+    """The method names the edition, not its version; only the rows under the name differ."""
+    rows = activity({}, GAS)
+    lines = calculate_batch(rows, METHODS, **parts(engine)).lines
+    held = rows_of(engine, BEFORE)
+    corrected = held.with_columns(pl.lit("2010.0.1").alias("version"), pl.col("co2", "ch4", "n2o") * 2)
+    hashes = frozenset(identity(row) for row in held.iter_rows(named=True))
+    found = restate(
+        lines, rows, METHODS,
+        before=BEFORE, after=BEFORE, factor_sha256s=hashes, **with_rows(parts(engine), BEFORE, corrected),
+    )  # fmt: skip
+    (row,) = found.differences.to_dicts()
+    assert row["location_after_mg"] == pytest.approx(2 * row["location_before_mg"], abs=1)
+
+
+def test_rows_that_are_in_force_change_nothing(engine):
+    given = parts(engine)
+    assert with_rows(given, AFTER, rows_of(engine, AFTER)) is given
 
 
 def test_an_edition_that_nothing_rests_on_changes_nothing(engine):

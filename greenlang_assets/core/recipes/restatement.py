@@ -7,7 +7,7 @@ the factory records. Nothing is written: a restatement is looked at before anyth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -110,25 +110,7 @@ def restatement(
             expected="one of " + ", ".join(periods) if periods else "a period with results",
             hint="`glac run` records the tenants' results",
         )
-    parts: list[Restated] = []
-    made: dict[frozenset[str], Parts] = {}
-    for entry in resting:
-        say(f"calculating {place(entry.asset, entry.partition)} again")
-        tables = {reference.asset: reference for reference in entry.inputs}
-        bound = frozenset(tables[asset].content_sha256 for asset in ("factors/catalogue", "formulas/library"))
-        if bound not in made:
-            made[bound] = _with_rows(parts_of_calculation(world, tables), other, others)
-        activity = load_table(world, tables["tenants/activity"])
-        for method, own_activity, own_lines in by_programme(
-            world, tables, activity, lines[entry.content_sha256]
-        ):
-            parts.append(
-                restate(
-                    own_lines, own_activity, method,
-                    before=name, after=other, factor_sha256s=hashes, **made[bound],
-                )
-            )  # fmt: skip
-    restated = joined(parts)
+    restated = _again(world, resting, lines, before=name, after=other, rows=others, hashes=hashes, say=say)
     return Restatement(
         before=f"{name}@{version}",
         after=f"{other}@{other_version}",
@@ -141,6 +123,38 @@ def restatement(
         else base_years(known, restated.differences, threshold_percent=threshold_percent, period=base_year),
         threshold_percent=threshold_percent,
     )
+
+
+def _again(
+    world: World,
+    entries: Iterable[ProvenanceEntry],
+    lines: Mapping[str, pl.DataFrame],
+    *,
+    before: EditionName,
+    after: EditionName,
+    rows: pl.DataFrame,
+    hashes: frozenset[str],
+    say: Say,
+) -> Restated:
+    """Recorded partitions calculated from their own inputs, with the other edition's rows."""
+    found: list[Restated] = []
+    made: dict[frozenset[str], Parts] = {}
+    for entry in entries:
+        say(f"calculating {place(entry.asset, entry.partition)} again")
+        tables = {reference.asset: reference for reference in entry.inputs}
+        bound = frozenset(tables[asset].content_sha256 for asset in ("factors/catalogue", "formulas/library"))
+        if bound not in made:
+            made[bound] = with_rows(parts_of_calculation(world, tables), after, rows)
+        activity = load_table(world, tables["tenants/activity"])
+        programmes = by_programme(world, tables, activity, lines[entry.content_sha256])
+        for method, own_activity, own_lines in programmes:
+            found.append(
+                restate(
+                    own_lines, own_activity, method,
+                    before=before, after=after, factor_sha256s=hashes, **made[bound],
+                )
+            )  # fmt: skip
+    return joined(found)
 
 
 def _latest(world: World) -> dict[tuple[str, str | None], LedgerLink]:
@@ -157,8 +171,12 @@ def _lines(world: World, entry: ProvenanceEntry) -> pl.DataFrame:
     return load_table(world, InputRef(entry.asset, entry.partition, entry.content_sha256))
 
 
-def _with_rows(parts: Parts, name: EditionName, rows: pl.DataFrame) -> Parts:
-    """The same parts, with exactly these rows for one edition."""
+def with_rows(parts: Parts, name: EditionName, rows: pl.DataFrame) -> Parts:
+    """What a calculation is made with, with exactly these rows for one edition.
+
+    An edition that is not in force, or another version of the one that is, has no rows in the recorded
+    catalogue; its formulas are bound by the same rules.
+    """
     catalogue = parts["catalogue"]
     owned = (
         (pl.col("publisher") == name.publisher)
