@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from factory_ops.syntax import parse
 from greenlang_assets.core.errors import GreenlangError
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -73,7 +74,7 @@ def prove(path: str, source: str, skeleton: str, literals: Mapping[str, Any]) ->
         GreenlangError: ``GENERATED_CODE_ALTERED``.
     """
     try:
-        tree, plain = ast.parse(source), ast.parse(skeleton)
+        tree, plain = parse(source), parse(skeleton)
         found = {}
         for node in tree.body:
             if _is_literal(node, literals):

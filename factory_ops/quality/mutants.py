@@ -12,6 +12,8 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from factory_ops.syntax import parse
+
 #: More than a calculator has; a larger file is sampled evenly.
 MAX_MUTANTS = 80
 _SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -33,7 +35,7 @@ class Mutant:
 
 def mutants(path: str, source: str) -> list[Mutant]:
     """Every mutant of a file, or an even sample of :data:`MAX_MUTANTS`, in the file's order."""
-    tree = ast.parse(source)
+    tree = parse(source)
     spots = [spot for spot in _spots(tree) if not isinstance(spot[0], ast.expr_context)]
     if len(spots) > MAX_MUTANTS:
         spots = [spots[index * len(spots) // MAX_MUTANTS] for index in range(MAX_MUTANTS)]

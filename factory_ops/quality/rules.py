@@ -13,6 +13,8 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from factory_ops.syntax import parse
+
 #: Modules that the compute path may import.
 _ALLOWED = frozenset(("__future__", "collections.abc", "dataclasses", "functools", "pathlib", "typing"))
 _ALLOWED_TREES = ("greenlang_assets.core", "greenlang_assets.sdk")
@@ -46,7 +48,7 @@ def own_modules(paths: Mapping[str, Any]) -> frozenset[str]:
 
 def forbidden(path: str, source: str, own: frozenset[str]) -> Iterator[str]:
     """What keeps a file of the compute path from being pure: arithmetic, imports, calls, dunders."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         place = f"{path}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.BinOp | ast.AugAssign) and not isinstance(node.op, ast.BitOr):
             yield f"{place}: arithmetic ({type(node.op).__name__}) outside the formula engine"
@@ -70,7 +72,7 @@ def forbidden(path: str, source: str, own: frozenset[str]) -> Iterator[str]:
 
 def imports(path: str, source: str, own: frozenset[str]) -> Iterator[str]:
     """Imports that are not allowed; tests may import a few more."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -95,7 +97,7 @@ def anti_patterns(path: str, source: str) -> Iterator[str]:
                 yield f"{path}:{getattr(child, 'lineno', 0)}: loops nested three deep"
             yield from depth(child, inner)
 
-    yield from depth(ast.parse(source), 0)
+    yield from depth(parse(source), 0)
 
 
 def suppressions(path: str, source: str) -> Iterator[str]:
@@ -115,7 +117,7 @@ def secrets(path: str, text: str) -> Iterator[str]:
 
 def documented(source: str) -> tuple[int, int, list[str]]:
     """Definitions with a docstring, definitions at all, and those without; module, classes, functions."""
-    tree = ast.parse(source)
+    tree = parse(source)
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     public = [node for node in nodes if not getattr(node, "name", "x").startswith("_")]
@@ -126,7 +128,7 @@ def documented(source: str) -> tuple[int, int, list[str]]:
 def annotated(source: str) -> tuple[int, int]:
     """Annotated places and all places: arguments but ``self`` and ``cls``, and returns."""
     have = total = 0
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
             arguments += [
