@@ -1,0 +1,187 @@
+"""How the rows of a batch are calculated: one plan for each distinct question that they ask.
+
+Belongs here: from (activity, region, data year, unit) and the method table to factor, formula, GWP set and
+unit ratio; the refusals of questions and of single rows, in words that every engine shares.
+Does not belong here: columns of rows (``batch``), any engine's arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from greenlang_assets.core.calculation.prepare import Formula, GwpChoice, bounds_of, choose_gwp, open_inputs
+from greenlang_assets.core.calculation.quantities import Bounds, ratio
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.catalogue import Catalogue, Match
+from greenlang_assets.core.formulas.binding import Binding
+from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.formulas.rounding import PRECISION
+from greenlang_assets.core.gwp import GwpTable
+
+#: Output of a formula → column of the lines. Each is in kilograms, at six decimals: whole milligrams.
+MASSES = {
+    "co2": ("co2_mg", "kg[CO2]"),
+    "ch4": ("ch4_mg", "kg[CH4]"),
+    "n2o": ("n2o_mg", "kg[N2O]"),
+    "co2_biogenic": ("co2_biogenic_mg", "kg[CO2_biogenic]"),
+    "co2e": ("co2e_mg", "kg[CO2e]"),
+}
+#: The columns of an activity row by which its plan is found.
+QUESTION = ("activity", "region", "data_year", "unit")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer to one distinct question: how its rows are calculated.
+
+    Attributes:
+        match: the factor, and how far it is from what was asked.
+        binding: the formula bound to it.
+        gwp: the set and its values.
+        ratio: a quantity in the question's unit times this is in the formula's.
+        bounds: what the converted quantity may be.
+    """
+
+    match: Match
+    binding: Binding
+    gwp: GwpChoice
+    ratio: float
+    bounds: Bounds
+
+    @cached_property
+    def columns(self) -> dict[str, str | int]:
+        """The columns of a line that are the same in every row of this plan."""
+        factor = self.match.factor
+        return {
+            "converted_unit": self.bounds.unit,
+            "factor_id": factor.factor_id,
+            "factor_sha256": factor.sha256,
+            "formula_id": self.binding.id,
+            "formula_sha256": self.binding.sha256,
+            "gwp_set": self.gwp.gwp_set,
+            "gwp_sha256": self.gwp.sha256,
+            "matched_level": self.match.matched_level,
+            "year_distance": self.match.year_distance,
+            "licence": factor.citation.licence,
+        }
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The formula's GWP inputs by symbol; the factor's figures are in the binding itself."""
+        return {symbol: value.value for symbol, value in self.gwp.values.items()}
+
+
+def methods_of(method: pl.DataFrame) -> dict[tuple[int, str], dict[str, Any]]:
+    """The rows of a method table (contract ``method``) by data year and activity."""
+    return {(row["data_year"], row["activity"]): row for row in method.iter_rows(named=True)}
+
+
+def resolve_all(
+    questions: Iterable[Mapping[str, Any]],
+    method: pl.DataFrame,
+    *,
+    catalogue: Catalogue,
+    library: Library,
+    gwp: GwpTable,
+) -> list[Plan | GreenlangError]:
+    """A plan for each question, or why there is none, in the order of the questions."""
+    methods = methods_of(method)
+    plans: list[Plan | GreenlangError] = []
+    for question in questions:
+        try:
+            plans.append(resolve(question, methods, catalogue, library, gwp))
+        except GreenlangError as error:
+            plans.append(error)
+    return plans
+
+
+def resolve(
+    question: Mapping[str, Any],
+    methods: Mapping[tuple[int, str], Mapping[str, Any]],
+    catalogue: Catalogue,
+    library: Library,
+    gwp: GwpTable,
+) -> Plan:
+    """The plan of one question.
+
+    Args:
+        question: one cell for each of :data:`QUESTION`.
+        methods: rows of the method table by data year and activity.
+        catalogue: emission factors.
+        library: formulas bound to them.
+        gwp: global warming potentials.
+
+    Raises:
+        GreenlangError: ``METHOD_MISSING``, ``FORMULA_NOT_FOR_BATCH``, and those of the look-up, of the GWP
+            sets and of the units.
+    """
+    how = methods.get((question["data_year"], question["activity"]))
+    if how is None:
+        known = sorted({activity for year, activity in methods if year == question["data_year"]})
+        raise GreenlangError(
+            "METHOD_MISSING",
+            "the method table has no row for this activity and data year",
+            found=f"{question['activity']}, data year {question['data_year']}",
+            expected="one of " + ", ".join(known) if known else "a data year of the method table",
+            hint="add a row with edition and reason, or leave the activity out of the total knowingly",
+        )
+    match = catalogue.lookup(
+        activity=how["factor_activity"],
+        region=question["region"],
+        year=question["data_year"],
+        publisher=how["publisher"],
+        dataset=how["dataset"],
+        edition=how["edition"],
+        activity_unit=how["activity_unit"],
+    )
+    binding = library.find_binding(factor_id=match.factor.factor_id)
+    choice = choose_gwp(binding, how["gwp_set"], gwp)
+    if choice is None or "co2e" not in {output.symbol for output in binding.outputs}:
+        raise _unfit(binding, "it gives no CO2e")
+    inputs = open_inputs(binding)
+    if len(inputs) != 1 or inputs[0].role != "activity" or inputs[0].index is not None:
+        raise _unfit(binding, "it needs more than the quantity of an activity")
+    for output in binding.outputs:
+        if output.symbol in MASSES and (
+            MASSES[output.symbol][1] != output.unit or output.precision > PRECISION
+        ):
+            raise _unfit(binding, f"its output {output.symbol} is not {MASSES[output.symbol][1]}")
+    bounds = bounds_of(inputs[0])
+    return Plan(match, binding, choice, ratio(question["unit"], bounds.unit), bounds)
+
+
+def _unfit(formula: Formula, why: str) -> GreenlangError:
+    return GreenlangError(
+        "FORMULA_NOT_FOR_BATCH",
+        "the formula of this factor cannot calculate rows of quantities",
+        found=f"{formula.id}: {why}",
+        expected="a formula from one quantity to masses in kilograms, CO2e among them",
+    )
+
+
+# --- refusals of single rows; what was found stands in the row: its quantity and unit
+
+
+def not_finite() -> GreenlangError:
+    """A row without a quantity, or with one that is not a finite number."""
+    return GreenlangError("INPUT_NOT_FINITE", "no quantity", expected="a finite number")
+
+
+def out_of_bounds(plan: Plan) -> GreenlangError:
+    """A row whose quantity its formula is not made for."""
+    return GreenlangError(
+        "INPUT_OUT_OF_BOUNDS",
+        "quantity outside the formula's bounds",
+        expected=f"{plan.bounds.text} {plan.bounds.unit}",
+        hint="energy passed on to others is not a negative use",
+    )
+
+
+def overflow() -> GreenlangError:
+    """A row whose result 64 bits do not hold."""
+    return GreenlangError("NUMBER_OVERFLOW", "no result", expected="a result that 64 bits hold in milligrams")
