@@ -11,31 +11,24 @@ not depend on the order of the rows or on how they are divided into runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from greenlang_assets.core.calculation.batch_plans import (
-    MASSES,
-    QUESTION,
-    Plan,
-    not_finite,
-    out_of_bounds,
-    overflow,
-    resolve_all,
-)
+from greenlang_assets.core.calculation import batch_layout as layout
+from greenlang_assets.core.calculation.batch_plans import not_finite, out_of_bounds, overflow
+from greenlang_assets.core.calculation.batch_questions import resolver_of
 from greenlang_assets.core.calculation.lines import seal_lines, sum_totals
 from greenlang_assets.core.calculation.scope2 import MARKET_BASIS
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.formulas.library import Library
-from greenlang_assets.core.formulas.model import FormulaOutput
-from greenlang_assets.core.formulas.polars_compiler import compile_polars
-from greenlang_assets.core.formulas.rounding import PRECISION, publish_expr
 from greenlang_assets.core.gwp import GwpTable
-from greenlang_assets.core.tenants.contracts import ACTIVITY, LINES, METHOD, REJECTED, check_columns
+from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, REJECTED, check_columns
 
-_ROW, _PLAN = "__row", "__plan"
+if TYPE_CHECKING:
+    from greenlang_assets.core.calculation.batch_columns import Calculated
 
 
 @dataclass(frozen=True)
@@ -77,28 +70,23 @@ def calculate_batch(
         GreenlangError: ``CONTRACT_COLUMNS``, ``CONTRACT_KEY``; ``GWP_SET_MIXED`` where a total would add
             two sets; ``NUMBER_OVERFLOW`` where a total leaves 64 bits. Nothing is returned then.
     """
+    # Loads a compiler: half a second, paid by those who run a batch.
+    from greenlang_assets.core.calculation.batch_columns import Batch
+
     check_columns(activity, ACTIVITY)
     check_columns(method, METHOD)
     incomplete, rows = _incomplete(activity.sort(ACTIVITY.key))
-    questions = rows.select(QUESTION).unique().sort(QUESTION)
-    plans = resolve_all(
-        questions.iter_rows(named=True), method, catalogue=catalogue, library=library, gwp=gwp
-    )
-    keyed = rows.with_row_index(_ROW).join(
-        questions.with_row_index(_PLAN), on=QUESTION, how="left", nulls_equal=True, validate="m:1"
-    )
-    calculated, rejected = [], [incomplete]
-    for (number,), part in keyed.sort(_PLAN, _ROW).group_by([_PLAN], maintain_order=True):
-        plan = plans[cast(int, number)]
-        if isinstance(plan, GreenlangError):
-            rejected.append(_reject(part, plan))
-        else:
-            done, refused = _calculate(part, plan)
-            calculated.append(done)
-            rejected += refused
-    refusals = pl.concat([REJECTED.empty(), *rejected]).sort(REJECTED.key)
-    lines = seal_lines(rows, calculated)
-    return BatchResult(lines=lines, totals=sum_totals(activity, lines), rejected=refusals)
+    calculated = Batch(resolver_of(catalogue, library, gwp), method).calculate(rows)
+    fine = pl.Series(calculated.statuses == layout.FINE)
+    scope2 = pl.col("scope") == "2"
+    lines = pl.concat([rows, calculated.frame()], how="horizontal").filter(fine).with_columns(
+        pl.col(pl.Categorical).cast(pl.String),
+        pl.when(scope2).then("co2e_mg").alias("co2e_market_mg"),
+        pl.when(scope2).then(pl.lit(MARKET_BASIS["grid-average"])).alias("market_basis"),
+    )  # fmt: skip
+    sealed = seal_lines(rows, lines)
+    rejected = pl.concat([incomplete, _refused(rows, calculated)]).sort(REJECTED.key)
+    return BatchResult(lines=sealed, totals=sum_totals(activity, sealed), rejected=rejected)
 
 
 def _incomplete(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -111,6 +99,25 @@ def _incomplete(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return _reject(rows.filter(empty), error, found), rows.filter(~empty)
 
 
+def _refused(rows: pl.DataFrame, calculated: Calculated) -> pl.DataFrame:
+    """The rows without figures, each with its reason."""
+    parts = [REJECTED.empty()]
+    without = np.flatnonzero(calculated.statuses != layout.FINE)
+    plans, statuses = calculated.plans[without], calculated.statuses[without]
+    for plan, status in np.unique(np.column_stack([plans, statuses]), axis=0).tolist():
+        part = rows[without[(plans == plan) & (statuses == status)]]
+        answer = calculated.answers.plan(plan)
+        if isinstance(answer, GreenlangError):
+            parts.append(_reject(part, answer))
+            continue
+        if status == layout.OUT_OF_BOUNDS:
+            error = out_of_bounds(answer.formula.bounds)
+        else:
+            error = overflow() if status == layout.OVERFLOW else not_finite()
+        parts.append(_reject(part, error, _quantity_text()))
+    return pl.concat(parts)
+
+
 def _reject(part: pl.DataFrame, error: GreenlangError, found: pl.Expr | None = None) -> pl.DataFrame:
     return part.select(
         "activity_id",
@@ -121,61 +128,5 @@ def _reject(part: pl.DataFrame, error: GreenlangError, found: pl.Expr | None = N
     )
 
 
-def _calculate(part: pl.DataFrame, plan: Plan) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Rows of one plan as unsealed lines, and those that cannot be one."""
-    quantity = pl.col("converted_quantity")
-    part = part.with_columns((pl.col("quantity") * pl.lit(plan.ratio)).alias("converted_quantity"))
-    rejected = []
-    finite = part["converted_quantity"].is_finite().fill_null(False)
-    if not finite.all():
-        rejected.append(_reject(part.filter(~finite), not_finite(), _quantity_text()))
-        part = part.filter(finite)
-    low, high = plan.bounds.minimum, plan.bounds.maximum
-    inside = pl.lit(True)
-    if low is not None:
-        inside &= quantity >= low
-    if high is not None:
-        inside &= quantity <= high
-    outside = part.filter(~inside)
-    if outside.height:
-        rejected.append(_reject(outside, out_of_bounds(plan), _quantity_text()))
-        part = part.filter(inside)
-    results = compile_polars(plan.binding, plan.constants, {plan.bounds.symbol: "converted_quantity"})
-    computed = part.select(
-        pl.all(),
-        *(_milligrams(results[item.symbol], item) for item in plan.binding.outputs if item.symbol in MASSES),
-    )
-    missing = [column for column, _ in MASSES.values() if column not in computed.columns]
-    done = computed.with_columns(
-        *(pl.lit(None, dtype=pl.Int64).alias(column) for column in missing),
-        *(_literal(name, value) for name, value in plan.columns.items()),
-    )
-    published = [column for column, _ in MASSES.values() if column not in missing]
-    complete = pl.all_horizontal(pl.col(column).is_not_null() for column in published)
-    lost = done.filter(~complete)
-    if lost.height:
-        rejected.append(_reject(lost, overflow(), _quantity_text()))
-    scope2 = pl.col("scope") == "2"
-    return (
-        done.filter(complete).with_columns(
-            pl.when(scope2).then("co2e_mg").alias("co2e_market_mg"),
-            pl.when(scope2).then(pl.lit(MARKET_BASIS["grid-average"])).alias("market_basis"),
-        ),
-        rejected,
-    )
-
-
-def _literal(name: str, value: str | int) -> pl.Expr:
-    return pl.lit(value, dtype=LINES.schema[name]).alias(name)
-
-
 def _quantity_text() -> pl.Expr:
     return pl.concat_str(pl.col("quantity").cast(pl.String).fill_null("no quantity"), "unit", separator=" ")
-
-
-def _milligrams(value: pl.Expr, output: FormulaOutput) -> pl.Expr:
-    """A mass rounded once to its formula's precision, in whole milligrams."""
-    coarser: int = 10 ** (PRECISION - output.precision)
-    # A product of 64-bit integers would wrap round silently; one that 64 bits do not hold becomes null.
-    exact = publish_expr(value, output.precision).cast(pl.Int128) * coarser
-    return exact.cast(pl.Int64, strict=False).alias(MASSES[output.symbol][0])

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from greenlang_assets.core.calculation.linear import coefficients
+from greenlang_assets.core.calculation.model import GwpSet
 from greenlang_assets.core.calculation.prepare import Formula, GwpChoice, bounds_of, choose_gwp, open_inputs
 from greenlang_assets.core.calculation.quantities import Bounds, ratio
 from greenlang_assets.core.errors import GreenlangError
@@ -31,8 +35,48 @@ MASSES = {
     "co2_biogenic": ("co2_biogenic_mg", "kg[CO2_biogenic]"),
     "co2e": ("co2e_mg", "kg[CO2e]"),
 }
+#: The columns of a line that are the same in every row of a formula.
+FORMULA_COLUMNS = (
+    *("converted_unit", "factor_id", "factor_sha256", "formula_id", "formula_sha256"),
+    *("gwp_set", "gwp_sha256", "licence"),
+)
 #: The columns of an activity row by which its plan is found.
 QUESTION = ("activity", "region", "data_year", "unit")
+
+
+@dataclass(frozen=True)
+class ReadyFormula:
+    """A formula with everything but the quantity.
+
+    Attributes:
+        binding: the formula bound to a factor.
+        gwp: the set and its values.
+        bounds: what the converted quantity may be.
+    """
+
+    binding: Binding
+    gwp: GwpChoice
+    bounds: Bounds
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The formula's GWP inputs by symbol; the factor's figures are in the binding itself."""
+        return {symbol: value.value for symbol, value in self.gwp.values.items()}
+
+    @cached_property
+    def coefficients(self) -> npt.NDArray[np.float64] | None:
+        """The formula as a row of coefficients, where it is linear in its activity."""
+        return coefficients(self.binding, self.constants, self.bounds.minimum, self.bounds.maximum)
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The :data:`FORMULA_COLUMNS` of its lines."""
+        factor = self.binding.factor
+        texts = (
+            *(self.bounds.unit, factor.factor_id, factor.sha256, self.binding.id, self.binding.sha256),
+            *(self.gwp.gwp_set, self.gwp.sha256, factor.citation.licence),
+        )
+        return dict(zip(FORMULA_COLUMNS, texts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -41,39 +85,22 @@ class Plan:
 
     Attributes:
         match: the factor, and how far it is from what was asked.
-        binding: the formula bound to it.
-        gwp: the set and its values.
+        formula: its formula.
         ratio: a quantity in the question's unit times this is in the formula's.
-        bounds: what the converted quantity may be.
     """
 
     match: Match
-    binding: Binding
-    gwp: GwpChoice
+    formula: ReadyFormula
     ratio: float
-    bounds: Bounds
-
-    @cached_property
-    def columns(self) -> dict[str, str | int]:
-        """The columns of a line that are the same in every row of this plan."""
-        factor = self.match.factor
-        return {
-            "converted_unit": self.bounds.unit,
-            "factor_id": factor.factor_id,
-            "factor_sha256": factor.sha256,
-            "formula_id": self.binding.id,
-            "formula_sha256": self.binding.sha256,
-            "gwp_set": self.gwp.gwp_set,
-            "gwp_sha256": self.gwp.sha256,
-            "matched_level": self.match.matched_level,
-            "year_distance": self.match.year_distance,
-            "licence": factor.citation.licence,
-        }
 
     @property
-    def constants(self) -> dict[str, float]:
-        """The formula's GWP inputs by symbol; the factor's figures are in the binding itself."""
-        return {symbol: value.value for symbol, value in self.gwp.values.items()}
+    def columns(self) -> dict[str, str | int]:
+        """The columns of a line that are the same in every row of this plan."""
+        return {
+            **self.formula.columns,
+            "matched_level": self.match.matched_level,
+            "year_distance": self.match.year_distance,
+        }
 
 
 def methods_of(method: pl.DataFrame) -> dict[tuple[int, str], dict[str, Any]]:
@@ -139,8 +166,19 @@ def resolve(
         edition=how["edition"],
         activity_unit=how["activity_unit"],
     )
-    binding = library.find_binding(factor_id=match.factor.factor_id)
-    choice = choose_gwp(binding, how["gwp_set"], gwp)
+    formula = ready_formula(match.factor.factor_id, how["gwp_set"], library, gwp)
+    return Plan(match, formula, ratio(question["unit"], formula.bounds.unit))
+
+
+def ready_formula(factor_id: str, gwp_set: GwpSet, library: Library, gwp: GwpTable) -> ReadyFormula:
+    """The formula of a factor with its GWPs, fit for rows of quantities.
+
+    Raises:
+        GreenlangError: ``FORMULA_NOT_FOUND``, ``FORMULA_AMBIGUOUS``, ``FORMULA_NOT_FOR_BATCH``,
+            ``GWP_SET_MIXED``, ``GWP_NOT_FOUND``.
+    """
+    binding = library.find_binding(factor_id=factor_id)
+    choice = choose_gwp(binding, gwp_set, gwp)
     if choice is None or "co2e" not in {output.symbol for output in binding.outputs}:
         raise _unfit(binding, "it gives no CO2e")
     inputs = open_inputs(binding)
@@ -151,8 +189,7 @@ def resolve(
             MASSES[output.symbol][1] != output.unit or output.precision > PRECISION
         ):
             raise _unfit(binding, f"its output {output.symbol} is not {MASSES[output.symbol][1]}")
-    bounds = bounds_of(inputs[0])
-    return Plan(match, binding, choice, ratio(question["unit"], bounds.unit), bounds)
+    return ReadyFormula(binding, choice, bounds_of(inputs[0]))
 
 
 def _unfit(formula: Formula, why: str) -> GreenlangError:
@@ -172,12 +209,12 @@ def not_finite() -> GreenlangError:
     return GreenlangError("INPUT_NOT_FINITE", "no quantity", expected="a finite number")
 
 
-def out_of_bounds(plan: Plan) -> GreenlangError:
+def out_of_bounds(bounds: Bounds) -> GreenlangError:
     """A row whose quantity its formula is not made for."""
     return GreenlangError(
         "INPUT_OUT_OF_BOUNDS",
         "quantity outside the formula's bounds",
-        expected=f"{plan.bounds.text} {plan.bounds.unit}",
+        expected=f"{bounds.text} {bounds.unit}",
         hint="energy passed on to others is not a negative use",
     )
 

@@ -9,7 +9,7 @@ the published integers. A total's hash covers its lines by their hashes, and its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -42,16 +42,16 @@ def total_sha256(total: Mapping[str, Any]) -> str:
     return content_sha256({**body, "lines": str(total["line_sha256s"]).split(" ")})
 
 
-def seal_lines(activity: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def seal_lines(activity: pl.DataFrame, calculated: pl.DataFrame) -> pl.DataFrame:
     """Calculated rows as lines with their hashes, sorted by ``activity_id``.
 
     Args:
         activity: the activity rows (contract ``activity``).
-        parts: rows of them with the columns that the calculation adds.
+        calculated: rows of them with the columns that the calculation adds.
     """
-    if not parts:
+    if calculated.is_empty():
         return LINES.empty()
-    rows = pl.concat([part.select(sorted(part.columns)) for part in parts]).sort("activity_id")
+    rows = calculated.sort("activity_id")
     source = activity.join(rows.select("activity_id"), on="activity_id", how="semi").sort("activity_id")
     hashed = rows.with_columns(
         pl.Series(

@@ -1,0 +1,189 @@
+"""Ten million rows of activity for the batch benchmarks, and the factors in the shape their peers like best.
+
+Belongs here: rows that look like a tenants' year (facilities with a handful of activities each, quantities
+in the units people write), written once as Parquet with dictionary columns; the method table; one table of
+factors per activity, region and first year, with the three gases, for hand-written joins.
+Does not belong here: calculating (``batch_ours``, ``batch_peers``).
+
+The rows ask for everything that the library can calculate with AR5: every activity, region and year of it
+is asked for. Quantities are random with a fixed seed; nothing of them is published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from greenlang_assets.core.calculation.batch_plans import Plan, resolve_all
+from greenlang_assets.core.calculation.engine import CalculationEngine
+from greenlang_assets.core.tenants.contracts import METHOD
+from greenlang_assets.core.units import conversion
+
+GWP_SET = "AR5"
+YEARS = tuple(range(2012, 2026))
+TENANTS, FACILITIES = 400, 60_000
+SEED = 20261121
+#: What people write beside the factor's own unit.
+OTHER_UNITS = {
+    "kWh": ("MWh", "GJ"),
+    "kWh[gross]": ("MWh[gross]", "GJ[gross]"),
+    "kWh[net]": ("MWh[net]", "GJ[net]"),
+    "MWh": ("kWh", "GJ"),
+    "mmBtu": ("kWh[gross]", "therm"),
+    "kg": ("t", "lb"),
+    "t": ("kg", "short_ton"),
+    "tonne": ("kg", "short_ton"),
+    "short_ton": ("kg", "tonne"),
+    "litre": ("m3", "gallon"),
+    "gallon": ("litre", "m3"),
+    "km": ("mile",),
+    "mile": ("km",),
+}
+_SCOPES = ("1", "2", "3")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What every way is given.
+
+    Attributes:
+        path: the activity rows, Parquet: tenant, scope, activity, region, unit (dictionaries), data_year,
+            quantity.
+        method: contract ``method``.
+        factors: one row per activity, region and first year: factor id, unit, kg of each gas and of CO2e
+            per unit.
+        units: from, to, ratio.
+    """
+
+    path: Path
+    method: pl.DataFrame
+    factors: pl.DataFrame
+    units: pl.DataFrame
+
+
+def workload(folder: Path, rows: int, engine: CalculationEngine) -> Workload:
+    """Writes the activity rows and returns them with their tables.
+
+    Args:
+        folder: where the Parquet file goes.
+        rows: how many.
+        engine: whose factors are asked for.
+    """
+    series = _series(engine)
+    asked = _questions(series, engine)
+    path = folder / f"activity-{rows}.parquet"
+    _rows(asked, rows).write_parquet(path, compression="zstd", compression_level=1, row_group_size=1 << 20)
+    units = asked.select("unit", "factor_unit").unique().sort("unit", "factor_unit")
+    return Workload(
+        path=path,
+        method=_method(asked),
+        factors=series.drop("publisher", "dataset", "edition", "factor_activity"),
+        units=units.with_columns(
+            pl.Series("ratio", [float(conversion(*pair)) for pair in units.iter_rows()])
+        ),
+    )
+
+
+def _series(engine: CalculationEngine) -> pl.DataFrame:
+    """Every factor of the catalogue as a row of a series: an activity that has a factor a region and year."""
+    frame = engine.catalogue.frame.select(
+        "factor_id", "publisher", "dataset", "edition", "region", "year", "scope", "calorific_basis",
+        factor_activity="activity", plain_unit="activity_unit",
+    ).with_columns(
+        factor_unit=pl.when(pl.col("calorific_basis").is_null())
+        .then("plain_unit")
+        .otherwise(pl.format("{}[{}]", "plain_unit", "calorific_basis"))
+    ).drop("plain_unit", "calorific_basis").with_columns(
+        activity=pl.concat_str("factor_activity", "publisher", "dataset", "factor_unit", separator="-")
+        .str.to_lowercase()
+        .str.replace_all(r"[^a-z0-9]+", "-")
+        .str.strip_chars("-")
+    )  # fmt: skip
+    figures = {name: pl.Series(name, _figures(engine, name), dtype=pl.Float64) for name in _GASES}
+    by_id = pl.DataFrame({"factor_id": [item.factor_id for item in engine.library.bindings], **figures})
+    by_id = by_id.unique("factor_id", keep="none")
+    key = ("activity", "region", "year")
+    single = frame.unique(key, keep="none")
+    return single.join(by_id, on="factor_id", how="left", maintain_order="left").sort(key)
+
+
+_GASES = ("ef_co2", "ef_ch4", "ef_n2o", "ef_co2e")
+
+
+def _figures(engine: CalculationEngine, name: str) -> list[float | None]:
+    """One figure of each binding, kg per unit of its activity, as the engine uses it."""
+    return [
+        next((float(figure.value) for figure in item.figures if figure.symbol == name), None)
+        for item in engine.library.bindings
+    ]
+
+
+def _questions(series: pl.DataFrame, engine: CalculationEngine) -> pl.DataFrame:
+    """What can be asked: each series in each of the years that has a factor or one before, in some units."""
+    years = pl.DataFrame({"data_year": YEARS}, schema={"data_year": pl.Int64}).sort("data_year")
+    complete = series.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in _GASES))
+    places = complete.select("activity", "region").unique()
+    asked = (
+        places.join(years, how="cross")
+        .sort("data_year")
+        .join_asof(
+            complete.sort("year"), left_on="data_year", right_on="year", by=["activity", "region"],
+            check_sortedness=False,
+        )
+        .drop_nulls("factor_id")
+        .sort("activity", "region", "data_year")
+    )  # fmt: skip
+    spelled = pl.DataFrame(
+        [(unit, other) for unit, others in OTHER_UNITS.items() for other in others],
+        schema=["factor_unit", "unit"],
+        orient="row",
+    )
+    own = asked.with_columns(unit="factor_unit")
+    others = asked.join(spelled, on="factor_unit").select(own.columns)
+    asked = pl.concat([own, others]).sort("activity", "region", "data_year", "unit")
+    # What the library refuses (another GWP set, more than one input) is asked of nobody.
+    method = _method(asked)
+    plans = resolve_all(
+        asked.iter_rows(named=True), method,
+        catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp,
+    )  # fmt: skip
+    fits = [
+        isinstance(plan, Plan) and plan.match.factor.factor_id == wanted
+        for plan, wanted in zip(plans, asked["factor_id"], strict=True)
+    ]
+    return asked.filter(pl.Series(fits))
+
+
+def _method(asked: pl.DataFrame) -> pl.DataFrame:
+    return (
+        asked.unique(["data_year", "activity"], keep="first", maintain_order=True)
+        .select(
+            "data_year", "activity", "factor_activity", "publisher", "dataset", "edition",
+            activity_unit="factor_unit", gwp_set=pl.lit(GWP_SET),
+            reason=pl.lit("the last edition at or before the data year"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in METHOD.schema.items())
+        .sort("data_year", "activity")
+    )  # fmt: skip
+
+
+def _rows(asked: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """Facilities one after the other, each with the same few activities again and again."""
+    random = np.random.default_rng(SEED)
+    used = random.integers(0, asked.height, (FACILITIES, 8))
+    facility = np.sort(random.integers(0, FACILITIES, rows))
+    question = used[facility, random.integers(0, 8, rows)]
+    text = pl.Categorical()
+    chosen = asked.select(
+        pl.col("scope").replace_strict({name: name for name in _SCOPES}, default="3").cast(text),
+        pl.col("activity", "region", "unit").cast(text), "data_year",
+    )[question]  # fmt: skip
+    tenant = pl.Series("tenant", [f"tenant-{number:03}" for number in range(TENANTS)], dtype=text)
+    quantity = np.round(random.lognormal(6.0, 1.5, rows), 3)
+    return chosen.select(
+        tenant[facility * TENANTS // FACILITIES], "scope", "activity", "region", "unit", "data_year",
+        pl.Series("quantity", quantity),
+    )  # fmt: skip

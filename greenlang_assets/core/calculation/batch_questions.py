@@ -1,0 +1,276 @@
+"""Many distinct questions at once: their plans, as columns.
+
+Belongs here: answering the plain questions (everything named, an exact factor) by joining tables, handing
+the others to :func:`batch_plans.resolve`, and keeping formulas that were made ready.
+Does not belong here: what an answer is (``batch_plans``: both ways give the same), rows of quantities.
+
+A join answers ten thousand questions in the time of a few hundred look-ups. It takes only the questions of
+which it is certain: the method names publisher, data set, edition and unit as the catalogue spells them, and
+one row has them in that region and year. What it leaves is looked up one by one, and refused in the words of
+the look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from greenlang_assets.core.calculation import batch_layout as layout
+from greenlang_assets.core.calculation.batch_plans import (
+    FORMULA_COLUMNS,
+    QUESTION,
+    Plan,
+    ReadyFormula,
+    methods_of,
+    ready_formula,
+    resolve,
+)
+from greenlang_assets.core.calculation.model import GwpSet
+from greenlang_assets.core.calculation.quantities import ratio
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.catalogue import Catalogue, Match
+from greenlang_assets.core.factors.index import current
+from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.gwp import GwpTable
+from greenlang_assets.core.tenants.contracts import LINES
+
+_NAMED = ("factor_activity", "publisher", "dataset", "edition", "activity_unit")
+_PLACE = (*_NAMED, "region")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Plans of distinct questions, as columns over the questions.
+
+    Attributes:
+        questions: the distinct questions, sorted.
+        formulas: number of each question's formula in ``ready``, int32; -1 where it is refused.
+        rows: its factor's row of the catalogue, int64.
+        levels: the rung at which the factor was found.
+        distances: the year asked for less the factor's.
+        ratios: of the units, float64.
+        refused: question → why it has no plan.
+        ready: the formulas.
+        catalogue: where ``rows`` count.
+    """
+
+    questions: pl.DataFrame
+    formulas: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64]
+    levels: pl.Series
+    distances: npt.NDArray[np.int64]
+    ratios: npt.NDArray[np.float64]
+    refused: Mapping[int, GreenlangError]
+    ready: list[ReadyFormula]
+    catalogue: Catalogue
+
+    def __len__(self) -> int:
+        return self.questions.height
+
+    def plan(self, number: int) -> Plan | GreenlangError:
+        """One plan, or why there is none."""
+        if number in self.refused:
+            return self.refused[number]
+        match = Match(
+            int(self.rows[number]), self.levels[number], int(self.distances[number]), self.catalogue
+        )
+        return Plan(match, self.ready[self.formulas[number]], float(self.ratios[number]))
+
+    @cached_property
+    def coefficients(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """What the kernel takes of each plan: (plans, WIDTH) numbers, and whether it can calculate it."""
+        used = np.unique(self.formulas[self.formulas >= 0])
+        table = np.zeros((len(self.ready) + 1, layout.WIDTH))
+        table[:, layout.LOW], table[:, layout.HIGH] = 1.0, -1.0
+        kinds = np.full(len(self.ready) + 1, layout.IS_OTHER, dtype=np.uint8)
+        kinds[-1] = layout.IS_REFUSED
+        for number in used.tolist():
+            row = self.ready[number].coefficients
+            if row is not None:
+                biogenic = bool(row[layout.BIOGENIC])
+                table[number], kinds[number] = row, layout.WITH_BIOGENIC if biogenic else layout.LINEAR
+        found = table[self.formulas]
+        found[:, layout.RATIO] = self.ratios
+        return found, kinds[self.formulas]
+
+    @cached_property
+    def columns(self) -> pl.DataFrame:
+        """The columns of a line that are the same in every row of a plan; nothing where it is refused."""
+        used = np.unique(self.formulas[self.formulas >= 0])
+        texts = pl.DataFrame(
+            [{"formula": number, **self.ready[number].columns} for number in used.tolist()],
+            schema={"formula": pl.Int64(), **{name: LINES.schema[name] for name in FORMULA_COLUMNS}},
+        )
+        return (
+            pl.DataFrame({"formula": self.formulas.astype(np.int64)})
+            .join(texts, on="formula", how="left", maintain_order="left")
+            .drop("formula")
+            .with_columns(self.levels.alias("matched_level"), pl.Series("year_distance", self.distances))
+        )
+
+
+class Resolver:
+    """Answers questions over one catalogue and library, and keeps what it made ready.
+
+    Args:
+        catalogue: emission factors.
+        library: formulas bound to them.
+        gwp: global warming potentials.
+    """
+
+    def __init__(self, catalogue: Catalogue, library: Library, gwp: GwpTable) -> None:
+        self.catalogue, self.library, self.gwp = catalogue, library, gwp
+        self._ready: list[ReadyFormula] = []
+        self._numbers: dict[str, npt.NDArray[np.int32]] = {}
+
+    def answer(self, questions: pl.DataFrame, method: pl.DataFrame) -> Answers:
+        """The plans of distinct questions.
+
+        Args:
+            questions: columns :data:`batch_plans.QUESTION` as texts and integers, no row twice.
+            method: contract ``method``.
+        """
+        questions = questions.select(QUESTION).sort(QUESTION)
+        found = self._joined(questions, method)
+        rows = found["row"].fill_null(-1).to_numpy().copy()
+        distances = (found["data_year"] - found["year"]).fill_null(0).to_numpy().copy()
+        formulas = self._formulas(rows, found["gwp_set"])
+        ratios = self._ratios(questions["unit"], formulas)
+        levels: list[str | None] = ["exact"] * questions.height
+        refused: dict[int, GreenlangError] = {}
+        methods = methods_of(method) if (np.isnan(ratios)).any() else {}
+        for number in np.flatnonzero(np.isnan(ratios)).tolist():
+            question = questions.row(number, named=True)
+            try:
+                plan = resolve(question, methods, self.catalogue, self.library, self.gwp)
+            except GreenlangError as error:
+                refused[number] = error
+                formulas[number], ratios[number], levels[number] = -1, 0.0, None
+                continue
+            gwp_set = methods[question["data_year"], question["activity"]]["gwp_set"]
+            formulas[number] = self._number(plan.match.row, gwp_set)
+            rows[number], ratios[number] = plan.match.row, plan.ratio
+            levels[number], distances[number] = plan.match.matched_level, plan.match.year_distance
+        return Answers(
+            questions, formulas, rows, pl.Series(levels, dtype=pl.String), distances, ratios, refused,
+            self._ready, self.catalogue,
+        )  # fmt: skip
+
+    @cached_property
+    def _exact(self) -> pl.DataFrame:
+        """The one row that answers for each place and year, where it is certain which.
+
+        Left to the look-up: rows that their publisher withdrew, places where one unit is given on several
+        calorific bases, years with several rows of which not exactly one counts.
+        """
+        frame = self.catalogue.frame
+        rows = (
+            frame.select(
+                pl.int_range(pl.len(), dtype=pl.Int64).alias("row"),
+                "publisher", "dataset", "edition", "region", "year", "calorific_basis",
+                factor_activity="activity", plain="activity_unit", counts=pl.col("not_counted").is_null(),
+            )
+            .filter(current(frame))
+            .with_columns(
+                pl.when(pl.col("calorific_basis").is_null())
+                .then("plain")
+                .otherwise(pl.format("{}[{}]", "plain", "calorific_basis"))
+                .alias("activity_unit"),
+                pl.col("calorific_basis")
+                .n_unique()
+                .over("factor_activity", "publisher", "dataset", "edition", "region", "plain")
+                .alias("bases"),
+            )
+            .filter((pl.col("bases") == 1) | pl.col("calorific_basis").is_not_null())
+        )  # fmt: skip
+        by_year = rows.group_by(*_PLACE, "year").agg(
+            pl.len().alias("rows"),
+            pl.col("counts").sum().alias("counting"),
+            pl.col("row").sort_by("counts", descending=True).first(),
+        )
+        certain = by_year.with_columns(
+            pl.when((pl.col("rows") == 1) | (pl.col("counting") == 1)).then("row").alias("row")
+        )
+        return certain.select(*_PLACE, "year", "row")
+
+    def _joined(self, questions: pl.DataFrame, method: pl.DataFrame) -> pl.DataFrame:
+        """The questions, in their order, with row, year and GWP set where a join answers."""
+        asked = questions.join(
+            method.select("data_year", "activity", *_NAMED, "gwp_set"),
+            on=["data_year", "activity"], how="left", maintain_order="left",
+        )  # fmt: skip
+        exact = self._exact
+        same = asked.join(
+            exact.select(*_PLACE, "row", found="year", data_year="year"),
+            on=[*_PLACE, "data_year"], how="left", maintain_order="left",
+        )  # fmt: skip
+        # An edition of one year in a place answers for every year.
+        single = exact.filter(pl.len().over(_PLACE) == 1).select(*_PLACE, only="row", only_year="year")
+        return same.join(single, on=_PLACE, how="left", maintain_order="left").select(
+            "data_year",
+            "gwp_set",
+            pl.coalesce("row", "only").alias("row"),
+            pl.when(pl.col("row").is_null()).then("only_year").otherwise("found").alias("year"),
+        )
+
+    def _formulas(self, rows: npt.NDArray[np.int64], gwp_sets: pl.Series) -> npt.NDArray[np.int32]:
+        """The number of each row's formula; -1 where there is none (the look-up says why)."""
+        formulas = np.full(len(rows), -1, dtype=np.int32)
+        for gwp_set in gwp_sets.drop_nulls().unique():
+            mine = (gwp_sets == gwp_set).fill_null(False).to_numpy() & (rows >= 0)
+            numbers = self._numbers_of(gwp_set)
+            for row in np.unique(rows[mine][numbers[rows[mine]] == _NEW]).tolist():
+                try:
+                    self._number(row, gwp_set)
+                except GreenlangError:
+                    numbers[row] = _NONE
+            formulas[mine] = np.maximum(numbers[rows[mine]], -1)
+        return formulas
+
+    def _numbers_of(self, gwp_set: str) -> npt.NDArray[np.int32]:
+        if gwp_set not in self._numbers:
+            self._numbers[gwp_set] = np.full(self.catalogue.frame.height, _NEW, dtype=np.int32)
+        return self._numbers[gwp_set]
+
+    def _number(self, row: int, gwp_set: GwpSet) -> int:
+        numbers = self._numbers_of(gwp_set)
+        if numbers[row] < 0:
+            factor_id = self.catalogue.frame["factor_id"][row]
+            self._ready.append(ready_formula(factor_id, gwp_set, self.library, self.gwp))
+            numbers[row] = len(self._ready) - 1
+        return int(numbers[row])
+
+    def _ratios(self, units: pl.Series, formulas: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """Each question's ratio of units; NaN where there is no formula or no way from unit to unit."""
+        to_units = pl.Series("to", [item.bounds.unit for item in self._ready] + [None], dtype=pl.String)
+        pairs = pl.DataFrame({"unit": units, "to": to_units[formulas.astype(np.int64) % len(to_units)]})
+        distinct = pairs.unique().sort("unit", "to")
+        found = distinct.with_columns(
+            pl.Series("ratio", [_ratio(*pair) for pair in distinct.iter_rows()], dtype=pl.Float64)
+        )
+        joined = pairs.join(found, on=["unit", "to"], how="left", nulls_equal=True, maintain_order="left")
+        return joined["ratio"].fill_null(float("nan")).to_numpy().copy()
+
+
+#: Numbers of formulas that were not yet made ready, and of factors that have none for batches.
+_NEW, _NONE = -2, -1
+
+
+def _ratio(unit: str, to: str | None) -> float | None:
+    if to is None:
+        return None
+    try:
+        return ratio(unit, to)
+    except GreenlangError:
+        return None
+
+
+@lru_cache(maxsize=4)
+def resolver_of(catalogue: Catalogue, library: Library, gwp: GwpTable) -> Resolver:
+    """The resolver over these, kept: formulas made ready once serve every run of a process."""
+    return Resolver(catalogue, library, gwp)
