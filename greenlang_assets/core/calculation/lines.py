@@ -16,7 +16,7 @@ import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.rounding import PRECISION
-from greenlang_assets.core.provenance.canonical import content_sha256, row_sha256
+from greenlang_assets.core.provenance.canonical import content_sha256, row_hashes
 from greenlang_assets.core.tenants.contracts import LINES, TOTALS
 
 #: Columns of a line that its hash covers; the rest says whose it is and how it was found.
@@ -53,14 +53,11 @@ def seal_lines(activity: pl.DataFrame, calculated: pl.DataFrame) -> pl.DataFrame
         return LINES.empty()
     rows = calculated.sort("activity_id")
     source = activity.join(rows.select("activity_id"), on="activity_id", how="semi").sort("activity_id")
-    hashed = rows.with_columns(
-        pl.Series(
-            "activity_sha256", [row_sha256(row) for row in source.iter_rows(named=True)], dtype=pl.String
-        )
+    hashed = rows.with_columns(pl.Series("activity_sha256", row_hashes(source), dtype=pl.String))
+    sealed = row_hashes(hashed.select(HASHED), precision=PRECISION)
+    return hashed.with_columns(pl.Series("line_sha256", sealed, dtype=pl.String)).select(
+        pl.col(name).cast(dtype) for name, dtype in LINES.schema.items()
     )
-    return hashed.with_columns(
-        pl.Series("line_sha256", [line_sha256(row) for row in hashed.iter_rows(named=True)], dtype=pl.String)
-    ).select(pl.col(name).cast(dtype) for name, dtype in LINES.schema.items())
 
 
 def sum_totals(activity: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

