@@ -49,6 +49,8 @@ class Calculated:
     Attributes:
         answers: the plans.
         plans: number of each row's plan, int32.
+        groups: number of each row's group, int32.
+        group_keys: the groups, sorted; one without columns where nothing was to be summed by.
         statuses: ``batch_layout.FINE``, or why a row has no figures, uint8.
         masses: milligrams by column, int64; what a formula does not give is zero here (``given`` tells).
         quantities: as they were given, float64; NaN where there is none.
@@ -58,6 +60,8 @@ class Calculated:
 
     answers: Answers
     plans: npt.NDArray[np.int32]
+    groups: npt.NDArray[np.int32]
+    group_keys: pl.DataFrame
     statuses: npt.NDArray[np.uint8]
     masses: dict[str, npt.NDArray[np.int64]]
     quantities: npt.NDArray[np.float64]
@@ -160,12 +164,11 @@ class Batch:
         sums = _exact_sums(np.sum([halves for _, halves in parts], axis=0))
         if without and (statuses == layout.OTHER).any():
             without -= _calculate_others(answers, plans, quantities, statuses, masses)
-            of_group = np.empty(rows.height, dtype=np.int32)
-            for number, (start, stop) in enumerate(ranges):
-                of_group[start:stop] = group_of[number][groups.numbers[start:stop]]
-            sums = _sum_again(masses, statuses, of_group, group_keys.height)
+            sums = _sum_again(masses, statuses, groups.numbers, group_keys.height)
         table = _sums_table(group_keys, sums, masses)
-        return Calculated(answers, plans, statuses, masses, quantities, table, without)
+        return Calculated(
+            answers, plans, groups.numbers, group_keys, statuses, masses, quantities, table, without
+        )
 
 
 def _check(rows: pl.DataFrame, by: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
-"""The two loops over the rows of a batch, compiled to machine code.
+"""The loops over the rows of a batch, compiled to machine code.
 
-Belongs here: numbering distinct keys, and multiplying, rounding and summing rows whose formula is linear in
-its activity. Does not belong here: what a key or a coefficient means (``batch_plans``, ``linear``), threads
+Belongs here: numbering distinct keys; multiplying, rounding and summing rows whose formula is linear in its
+activity; packing rows into the blocks that are hashed.
+Does not belong here: what a key or a coefficient means (``batch_plans``, ``linear``), threads
 (``batch_columns``).
 
 Each loop runs without Python's lock over a range of rows and writes only into that range, so that threads
@@ -113,7 +114,7 @@ def calculate_rows(
         kinds: ``LINEAR``, with ``WITH_BIOGENIC`` or without, ``IS_REFUSED`` or ``IS_OTHER``
             of each plan, uint8.
         quantities: float64 in the unit of the question; NaN where there is none.
-        groups: each row's number of its group, int32.
+        groups: each row's number of its key, int32; becomes the number of its group.
         group_of: group of each number, int32.
         co2, ch4, n2o, co2e: take milligrams, int64.
         biogenic: the same, zeros; may have no rows where no plan has any.
@@ -132,6 +133,7 @@ def calculate_rows(
         for row in range(at, end):
             plan = plan_of[plans[row]]
             plans[row] = plan
+            groups[row] = group_of[groups[row]]
             by = coefficients[plan]
             quantity = quantities[row] * by[RATIO]
             a = quantity * by[CO2] * by[CO2 + 1]
@@ -151,18 +153,18 @@ def calculate_rows(
                     d = np.rint(quantities[row] * by[RATIO] * by[BIOGENIC] * by[BIOGENIC + 1] * 1e6)
                     if abs(d) < _LIMIT:
                         biogenic[row] = np.int64(d)
-                        group = group_of[groups[row]]
+                        group = groups[row]
                         sums[group, 6] += biogenic[row] & _LOW_BITS
                         sums[group, 7] += biogenic[row] >> 32
                     else:
                         wrong += 1
         if wrong:
             without += _refuse(
-                plans, coefficients, kinds, quantities, groups, group_of, co2, ch4, n2o, biogenic, co2e,
+                plans, coefficients, kinds, quantities, groups, co2, ch4, n2o, biogenic, co2e,
                 statuses, sums, at, end,
             )  # fmt: skip
         for row in range(at, end):
-            group = group_of[groups[row]]
+            group = groups[row]
             sums[group, 0] += co2[row] & _LOW_BITS
             sums[group, 1] += co2[row] >> 32
             sums[group, 2] += ch4[row] & _LOW_BITS
@@ -176,7 +178,7 @@ def calculate_rows(
 
 @_compiled
 def _refuse(
-    plans: Any, coefficients: Any, kinds: Any, quantities: Any, groups: Any, group_of: Any,
+    plans: Any, coefficients: Any, kinds: Any, quantities: Any, groups: Any,
     co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any, statuses: Any, sums: Any, start: int, stop: int,
 ) -> int:  # fmt: skip
     """Says why rows of a tile have no figures and clears what stands there; returns how many have none."""
@@ -205,7 +207,7 @@ def _refuse(
         without += 1
         co2[row] = ch4[row] = n2o[row] = co2e[row] = 0
         if kinds[plan] & WITH_BIOGENIC and biogenic[row] != 0:
-            group = group_of[groups[row]]
+            group = groups[row]
             sums[group, 6] -= biogenic[row] & _LOW_BITS
             sums[group, 7] -= biogenic[row] >> 32
             biogenic[row] = 0
@@ -215,3 +217,53 @@ def _refuse(
 @_compiled
 def _fits(kilograms: float) -> bool:
     return bool(abs(np.rint(kilograms * 1e6)) < _LIMIT)
+
+
+@_compiled
+def pack_rows(
+    plans: Any, groups: Any, statuses: Any, given: Any, masses: Any, seen: Any, first_plans: Any,
+    first_groups: Any, plan_codes: Any, group_codes: Any, packed: Any, start: int, stop: int,
+) -> Any:  # fmt: skip
+    """Writes a range of rows as codes and packed masses, whatever the numbers of plans and groups are.
+
+    Args:
+        plans: number of each row's plan, int32.
+        groups: number of each row's group, int32.
+        statuses: why a row has no figures, uint8.
+        given: bit ``n`` of a plan says that it gives mass ``n``, uint8.
+        masses: the masses, int64 each; one without rows is all zeros.
+        seen: -1 for each plan and then for each group, int32; becomes the code of those that appear.
+        first_plans, first_groups: take the plans and groups in the order in which they appear, int32.
+        plan_codes, group_codes: take each row's codes by first appearance, uint16.
+        packed: takes the masses of all rows that have figures, row by row, int64.
+        start, stop: the range.
+
+    Returns:
+        How many plans, groups and masses were written.
+    """
+    plan_count, group_count, mass_count = 0, 0, 0
+    after = given.shape[0]
+    for row in range(start, stop):
+        plan = plans[row]
+        if seen[plan] < 0:
+            seen[plan] = plan_count
+            first_plans[plan_count] = plan
+            plan_count += 1
+        plan_codes[row - start] = seen[plan]
+        group = groups[row]
+        if seen[after + group] < 0:
+            seen[after + group] = group_count
+            first_groups[group_count] = group
+            group_count += 1
+        group_codes[row - start] = seen[after + group]
+        if statuses[row] == 0:
+            bits = given[plan]
+            for number in range(len(masses)):
+                if bits >> number & 1:
+                    packed[mass_count] = masses[number][row] if masses[number].shape[0] else 0
+                    mass_count += 1
+    for number in range(plan_count):
+        seen[first_plans[number]] = -1
+    for number in range(group_count):
+        seen[after + first_groups[number]] = -1
+    return plan_count, group_count, mass_count

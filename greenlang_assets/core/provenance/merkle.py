@@ -37,6 +37,37 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
+class HashTree:
+    """A tree over the hashes of leaves; every level is kept, so that a path is only looked up.
+
+    Args:
+        leaves: hashes of the leaves, at least one.
+    """
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        # A level's odd last node moves up as it is: the same tree as RFC 6962's, built from below.
+        self._levels = [list(leaves)]
+        while len(self._levels[-1]) > 1:
+            below = self._levels[-1]
+            pairs = [node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)]
+            self._levels.append(pairs + below[len(pairs) * 2 :])
+
+    @property
+    def root(self) -> str:
+        """The root as 64 hexadecimal digits."""
+        return self._levels[-1][0].hex()
+
+    def path(self, leaf: int) -> tuple[bytes, ...]:
+        """The hashes beside the way from a leaf to the root."""
+        path, at = [], leaf
+        for level in self._levels[:-1]:
+            beside = at ^ 1
+            if beside < len(level):
+                path.append(level[beside])
+            at //= 2
+        return tuple(path)
+
+
 @dataclass(frozen=True, slots=True)
 class RowProof:
     """What proves one leaf.
@@ -53,7 +84,7 @@ class RowProof:
 
 
 class RowTree:
-    """The tree over one table's canonical bytes; every level is kept, so that a proof is only looked up.
+    """The tree over one table's canonical bytes.
 
     Args:
         data: the table, header line first, a line feed at the end.
@@ -68,17 +99,12 @@ class RowTree:
             rows if block == 1 else [b"\n".join(rows[at : at + block]) for at in range(0, len(rows), block)]
         )
         self._data = [header, *blocks]
-        # A level's odd last node moves up as it is: the same tree as RFC 6962's, built from below.
-        self._levels = [[leaf_hash(item) for item in self._data]]
-        while len(self._levels[-1]) > 1:
-            below = self._levels[-1]
-            pairs = [node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)]
-            self._levels.append(pairs + below[len(pairs) * 2 :])
+        self._tree = HashTree([leaf_hash(item) for item in self._data])
 
     @property
     def root(self) -> str:
         """The root as 64 hexadecimal digits."""
-        return self._levels[-1][0].hex()
+        return self._tree.root
 
     @property
     def fact(self) -> dict[str, Any]:
@@ -105,13 +131,7 @@ class RowTree:
         return self._proof(1 + (number - 1) // self.block)
 
     def _proof(self, leaf: int) -> RowProof:
-        path, at = [], leaf
-        for level in self._levels[:-1]:
-            beside = at ^ 1
-            if beside < len(level):
-                path.append(level[beside])
-            at //= 2
-        return RowProof(leaf, self._data[leaf], tuple(path))
+        return RowProof(leaf, self._data[leaf], self._tree.path(leaf))
 
 
 def fact_of(facts: Mapping[str, Any]) -> Mapping[str, Any] | None:

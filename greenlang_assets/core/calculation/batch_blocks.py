@@ -1,0 +1,155 @@
+"""Rows of a batch as canonical blocks: what is hashed, so that any row can be proved to a root.
+
+Belongs here: the bytes of a block, the hash of each, the tree over them.
+Does not belong here: the tree's form (``core.provenance.merkle``), files (``batch_files``).
+
+A hash for each row costs more than its calculation; a hash for each 65,536 rows costs a third of it. The
+leaves of the tree are: first the header, a record of what the rows are; then the blocks in the order of the
+rows. A block is, one after the other:
+
+* a line of canonical JSON: format, number of the first row, number of rows, of plans and of masses, and the
+  groups in the order in which the rows name them;
+* the SHA-256 of each plan (32 bytes) in the order in which the rows name them;
+* each row's plan and then each row's group by its place in these lists, uint16;
+* the quantities as given, float64; a row without one holds the one canonical NaN;
+* what became of each row, a byte: 0 where it has figures;
+* the masses that the plans give of the rows that have figures, row by row in the order of the columns, int64.
+
+Numbers are little-endian. A plan's hash covers the question, factor, formula, GWP set and ratio of units, or
+the code of the refusal: plan, quantity and masses are the whole calculation of a row. Blocks do not depend
+on threads, on the machine or on how Polars numbers its categories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from greenlang_assets.core.calculation import batch_kernels as kernel
+from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Calculated
+from greenlang_assets.core.calculation.batch_questions import Answers
+from greenlang_assets.core.provenance.canonical import canonical_bytes, number_text
+from greenlang_assets.core.provenance.merkle import leaf_hash
+
+FORMAT = "greenlang/rows@1"
+#: Rows a block; places of plans and groups in it fit into sixteen bits.
+BLOCK = 65_536
+
+
+def header(by: tuple[str, ...]) -> bytes:
+    """The first leaf: what the rows are."""
+    return canonical_bytes({"block": BLOCK, "by": list(by), "format": FORMAT, "masses": list(MASS_COLUMNS)})
+
+
+def plan_hashes(answers: Answers) -> npt.NDArray[np.uint8]:
+    """The SHA-256 of each plan: (plans, 32) bytes."""
+    formulas = [
+        [ready.binding.sha256, ready.binding.factor.sha256, ready.gwp.sha256] for ready in answers.ready
+    ]
+    hashes = np.empty((len(answers), 32), dtype=np.uint8)
+    columns = (
+        answers.formulas.tolist(),
+        answers.levels.to_list(),
+        answers.distances.tolist(),
+        answers.ratios.tolist(),
+    )
+    for number, (question, formula, *rest, ratio) in enumerate(
+        zip(answers.questions.iter_rows(), *columns, strict=True)
+    ):
+        said: list[Any] = [list(question)]
+        if formula < 0:
+            said.append(answers.refused[number].code)
+        else:
+            said += [formulas[formula], *rest, number_text(ratio)]
+        hashes[number] = np.frombuffer(hashlib.sha256(orjson.dumps(said)).digest(), dtype=np.uint8)
+    return hashes
+
+
+def block_hashes(calculated: Calculated, threads: int, first: int = 0) -> list[bytes]:
+    """The hash of each block as a leaf, in order.
+
+    Args:
+        calculated: rows; all but the last call for one table hold a multiple of :data:`BLOCK` rows.
+        threads: how many hash at once.
+        first: number of the first row in its table.
+    """
+    packer = Packer(calculated, first)
+    starts = range(0, len(calculated.plans), BLOCK)
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda at: _leaf(packer.pieces(at)), starts))
+
+
+def block_bytes(calculated: Calculated, number: int, first: int = 0) -> bytes:
+    """The bytes of one block, counted from 0."""
+    return b"".join(bytes(piece) for piece in Packer(calculated, first).pieces(number * BLOCK))
+
+
+def _leaf(pieces: Iterator[Any]) -> bytes:
+    # As merkle.leaf_hash of all the bytes, without putting them together.
+    digest = hashlib.sha256(b"\0")
+    for piece in pieces:
+        digest.update(piece)
+    return digest.digest()
+
+
+def header_leaf(by: tuple[str, ...]) -> bytes:
+    """The hash of the first leaf."""
+    return leaf_hash(header(by))
+
+
+class Packer:
+    """Packs blocks of calculated rows.
+
+    Args:
+        calculated: the rows.
+        first: number of the first of them in its table.
+    """
+
+    def __init__(self, calculated: Calculated, first: int) -> None:
+        self.calculated, self.first = calculated, first
+        self.hashes = plan_hashes(calculated.answers)
+        self.groups = [list(row) for row in calculated.group_keys.iter_rows()] or [[]]
+        weights = 1 << np.arange(len(MASS_COLUMNS))
+        self.given = (calculated.given @ weights).astype(np.uint8)
+        nothing = np.empty(0, dtype=np.int64)
+        self.masses = tuple(calculated.masses.get(name, nothing) for name in MASS_COLUMNS)
+
+    def pieces(self, start: int) -> Iterator[Any]:
+        """The bytes of the block that begins with a row, piece by piece."""
+        rows = self.calculated
+        stop = min(start + BLOCK, len(rows.plans))
+        count = stop - start
+        seen = np.full(len(self.given) + len(self.groups), -1, dtype=np.int32)
+        plans, groups = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
+        plan_codes, group_codes = np.empty(count, dtype="<u2"), np.empty(count, dtype="<u2")
+        packed = np.empty(count * len(MASS_COLUMNS), dtype="<i8")
+        plan_count, group_count, mass_count = kernel.pack_rows(
+            rows.plans, rows.groups, rows.statuses, self.given, self.masses, seen, plans, groups,
+            plan_codes, group_codes, packed, start, stop,
+        )  # fmt: skip
+        said = {
+            "first": self.first + start,
+            "format": FORMAT,
+            "groups": [self.groups[number] for number in groups[:group_count].tolist()],
+            "masses": mass_count,
+            "plans": plan_count,
+            "rows": count,
+        }
+        yield canonical_bytes(said) + b"\n"
+        yield self.hashes[plans[:plan_count]].tobytes()
+        yield plan_codes.data
+        yield group_codes.data
+        yield _quantities(rows.quantities[start:stop])
+        yield rows.statuses[start:stop].data
+        yield packed[:mass_count].data
+
+
+def _quantities(given: npt.NDArray[np.float64]) -> Any:
+    nothing = np.isnan(given)
+    return np.where(nothing, np.nan, given).astype("<f8").data if nothing.any() else given.astype("<f8").data
