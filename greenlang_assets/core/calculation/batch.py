@@ -85,7 +85,7 @@ def calculate_batch(
         pl.when(scope2).then(pl.lit(MARKET_BASIS["grid-average"])).alias("market_basis"),
     )  # fmt: skip
     sealed = seal_lines(rows, lines)
-    rejected = pl.concat([incomplete, _refused(rows, calculated)]).sort(REJECTED.key)
+    rejected = pl.concat([incomplete, refused_rows(rows, calculated)]).sort(REJECTED.key)
     return BatchResult(lines=sealed, totals=sum_totals(activity, sealed), rejected=rejected)
 
 
@@ -96,31 +96,39 @@ def _incomplete(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     error = GreenlangError("ACTIVITY_INCOMPLETE", "empty cells", expected="a value in every column")
     names = (pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in needed)
     found = pl.concat_str(pl.lit("nothing in"), *names, separator=" ", ignore_nulls=True)
-    return _reject(rows.filter(empty), error, found), rows.filter(~empty)
+    return _reject(rows.filter(empty), error, "activity_id", found), rows.filter(~empty)
 
 
-def _refused(rows: pl.DataFrame, calculated: Calculated) -> pl.DataFrame:
-    """The rows without figures, each with its reason."""
-    parts = [REJECTED.empty()]
+def refused_rows(rows: pl.DataFrame, calculated: Calculated, key: str = "activity_id") -> pl.DataFrame:
+    """The rows without figures, each with its reason.
+
+    Args:
+        rows: what was calculated: quantity, unit and ``key``.
+        calculated: what came of it.
+        key: the column that names a row.
+    """
+    parts = [_reject(rows.clear(), overflow(), key)]
     without = np.flatnonzero(calculated.statuses != layout.FINE)
     plans, statuses = calculated.plans[without], calculated.statuses[without]
     for plan, status in np.unique(np.column_stack([plans, statuses]), axis=0).tolist():
         part = rows[without[(plans == plan) & (statuses == status)]]
         answer = calculated.answers.plan(plan)
         if isinstance(answer, GreenlangError):
-            parts.append(_reject(part, answer))
+            parts.append(_reject(part, answer, key))
             continue
         if status == layout.OUT_OF_BOUNDS:
             error = out_of_bounds(answer.formula.bounds)
         else:
             error = overflow() if status == layout.OVERFLOW else not_finite()
-        parts.append(_reject(part, error, _quantity_text()))
+        parts.append(_reject(part, error, key, _quantity_text()))
     return pl.concat(parts)
 
 
-def _reject(part: pl.DataFrame, error: GreenlangError, found: pl.Expr | None = None) -> pl.DataFrame:
+def _reject(
+    part: pl.DataFrame, error: GreenlangError, key: str, found: pl.Expr | None = None
+) -> pl.DataFrame:
     return part.select(
-        "activity_id",
+        key,
         pl.lit(error.code).alias("code"),
         (pl.lit(error.found, dtype=pl.String) if found is None else found).alias("found"),
         pl.lit(error.expected, dtype=pl.String).alias("expected"),
@@ -129,4 +137,8 @@ def _reject(part: pl.DataFrame, error: GreenlangError, found: pl.Expr | None = N
 
 
 def _quantity_text() -> pl.Expr:
-    return pl.concat_str(pl.col("quantity").cast(pl.String).fill_null("no quantity"), "unit", separator=" ")
+    return pl.concat_str(
+        pl.col("quantity").cast(pl.String).fill_null("no quantity"),
+        pl.col("unit").cast(pl.String),
+        separator=" ",
+    )

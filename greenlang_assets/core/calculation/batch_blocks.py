@@ -29,12 +29,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from greenlang_assets.core.calculation import batch_kernels as kernel
 from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Calculated
-from greenlang_assets.core.calculation.batch_questions import Answers
-from greenlang_assets.core.provenance.canonical import canonical_bytes, number_text
+from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.provenance.merkle import leaf_hash
 
 FORMAT = "greenlang/rows@1"
@@ -45,30 +43,6 @@ BLOCK = 65_536
 def header(by: tuple[str, ...]) -> bytes:
     """The first leaf: what the rows are."""
     return canonical_bytes({"block": BLOCK, "by": list(by), "format": FORMAT, "masses": list(MASS_COLUMNS)})
-
-
-def plan_hashes(answers: Answers) -> npt.NDArray[np.uint8]:
-    """The SHA-256 of each plan: (plans, 32) bytes."""
-    formulas = [
-        [ready.binding.sha256, ready.binding.factor.sha256, ready.gwp.sha256] for ready in answers.ready
-    ]
-    hashes = np.empty((len(answers), 32), dtype=np.uint8)
-    columns = (
-        answers.formulas.tolist(),
-        answers.levels.to_list(),
-        answers.distances.tolist(),
-        answers.ratios.tolist(),
-    )
-    for number, (question, formula, *rest, ratio) in enumerate(
-        zip(answers.questions.iter_rows(), *columns, strict=True)
-    ):
-        said: list[Any] = [list(question)]
-        if formula < 0:
-            said.append(answers.refused[number].code)
-        else:
-            said += [formulas[formula], *rest, number_text(ratio)]
-        hashes[number] = np.frombuffer(hashlib.sha256(orjson.dumps(said)).digest(), dtype=np.uint8)
-    return hashes
 
 
 def block_hashes(calculated: Calculated, threads: int, first: int = 0) -> list[bytes]:
@@ -113,10 +87,10 @@ class Packer:
 
     def __init__(self, calculated: Calculated, first: int) -> None:
         self.calculated, self.first = calculated, first
-        self.hashes = plan_hashes(calculated.answers)
+        self.hashes = calculated.answers.hashes
         self.groups = [list(row) for row in calculated.group_keys.iter_rows()] or [[]]
         weights = 1 << np.arange(len(MASS_COLUMNS))
-        self.given = (calculated.given @ weights).astype(np.uint8)
+        self.given = (calculated.answers.given @ weights).astype(np.uint8)
         nothing = np.empty(0, dtype=np.int64)
         self.masses = tuple(calculated.masses.get(name, nothing) for name in MASS_COLUMNS)
 

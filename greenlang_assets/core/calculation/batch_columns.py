@@ -15,7 +15,6 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ class Calculated:
         groups: number of each row's group, int32.
         group_keys: the groups, sorted; one without columns where nothing was to be summed by.
         statuses: ``batch_layout.FINE``, or why a row has no figures, uint8.
-        masses: milligrams by column, int64; what a formula does not give is zero here (``given`` tells).
+        masses: milligrams by column, int64; what a formula does not give is zero here (``Answers.given``).
         quantities: as they were given, float64; NaN where there is none.
         sums: one row a group: the columns it was asked for, rows, and exact sums as Int128.
         without: how many rows have no figures.
@@ -67,19 +66,6 @@ class Calculated:
     quantities: npt.NDArray[np.float64]
     sums: pl.DataFrame
     without: int
-
-    @cached_property
-    def given(self) -> npt.NDArray[np.bool_]:
-        """Which masses each plan gives: (plans, masses)."""
-        found = np.zeros((len(self.answers), len(MASS_COLUMNS)), dtype=bool)
-        by_formula = [
-            [name in {item.symbol for item in ready.binding.outputs} for name in MASSES]
-            for ready in self.answers.ready
-        ]
-        has = self.answers.formulas >= 0
-        if by_formula:
-            found[has] = np.array(by_formula)[self.answers.formulas[has]]
-        return found
 
     @property
     def converted(self) -> npt.NDArray[np.float64]:
@@ -97,7 +83,7 @@ class Calculated:
         fine = self.statuses == layout.FINE
         masses = {}
         for at, name in enumerate(MASS_COLUMNS):
-            there = self.given[:, at][self.plans] & fine
+            there = self.answers.given[:, at][self.plans] & fine
             column = pl.Series(name, self.masses.get(name, np.zeros(len(fine), dtype=np.int64)))
             masses[name] = column if there.all() else column.set(pl.Series(~there), None)
         gathered = coded[self.plans].rechunk()
@@ -117,6 +103,7 @@ class Batch:
     resolver: Resolver
     method: pl.DataFrame
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    _known: Answers | None = field(default=None, init=False, repr=False)
 
     def calculate(self, rows: pl.DataFrame, by: Sequence[str] = ()) -> Calculated:
         """Calculates rows.
@@ -136,10 +123,9 @@ class Batch:
             ranges = _ranges(rows.height, self.threads)
             questions = _distinct(rows, QUESTION, pool, ranges)
             groups = _distinct(rows, by, pool, ranges)
-            answers = self.resolver.answer(questions.keys, self.method)
+            answers = self._answers_to(questions.keys)
             coefficients, kinds = answers.coefficients
-            renumbered = answers.questions.with_row_index("plan")
-            plan_of = questions.renumber(renumbered, "plan")
+            plan_of = questions.renumber(answers.questions.with_row_index("plan"), "plan")
             group_keys = groups.keys.sort(by) if by else groups.keys
             group_of = groups.renumber(group_keys.with_row_index("group"), "group")
             masses = {
@@ -169,6 +155,18 @@ class Batch:
         return Calculated(
             answers, plans, groups.numbers, group_keys, statuses, masses, quantities, table, without
         )
+
+    def _answers_to(self, questions: pl.DataFrame) -> Answers:
+        """Plans of these questions and of all that were asked before: each is answered once."""
+        known = self._known
+        if known is None:
+            known = self.resolver.answer(questions, self.method)
+        else:
+            new = questions.join(known.questions, on=QUESTION, how="anti")
+            if new.height:
+                known = self.resolver.answer(pl.concat([known.questions, new.select(QUESTION)]), self.method)
+        self._known = known
+        return known
 
 
 def _check(rows: pl.DataFrame, by: Sequence[str]) -> None:

@@ -69,6 +69,12 @@ class ReadyFormula:
         return coefficients(self.binding, self.constants, self.bounds.minimum, self.bounds.maximum)
 
     @cached_property
+    def identity(self) -> list[str]:
+        """The hashes of formula, factor and GWPs."""
+        columns = self.columns
+        return [columns[name] for name in ("formula_sha256", "factor_sha256", "gwp_sha256")]
+
+    @cached_property
     def columns(self) -> dict[str, str]:
         """The :data:`FORMULA_COLUMNS` of its lines."""
         factor = self.binding.factor

@@ -12,17 +12,20 @@ the look-up.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import polars as pl
 
 from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch_plans import (
     FORMULA_COLUMNS,
+    MASSES,
     QUESTION,
     Plan,
     ReadyFormula,
@@ -37,6 +40,7 @@ from greenlang_assets.core.factors.catalogue import Catalogue, Match
 from greenlang_assets.core.factors.index import current
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.gwp import GwpTable
+from greenlang_assets.core.provenance.canonical import number_text
 from greenlang_assets.core.tenants.contracts import LINES
 
 _NAMED = ("factor_activity", "publisher", "dataset", "edition", "activity_unit")
@@ -97,6 +101,30 @@ class Answers:
         found = table[self.formulas]
         found[:, layout.RATIO] = self.ratios
         return found, kinds[self.formulas]
+
+    @cached_property
+    def given(self) -> npt.NDArray[np.bool_]:
+        """Which masses each plan gives: (plans, masses)."""
+        by_formula = np.zeros((len(self.ready) + 1, len(MASSES)), dtype=bool)
+        for number in np.unique(self.formulas[self.formulas >= 0]).tolist():
+            symbols = {item.symbol for item in self.ready[number].binding.outputs}
+            by_formula[number] = [name in symbols for name in MASSES]
+        return by_formula[self.formulas]
+
+    @cached_property
+    def hashes(self) -> npt.NDArray[np.uint8]:
+        """The SHA-256 of each plan, (plans, 32) bytes: its question and how it is calculated, or refused."""
+        hashes = np.empty((len(self), 32), dtype=np.uint8)
+        cells = (self.formulas.tolist(), self.levels.to_list(), self.distances.tolist(), self.ratios.tolist())
+        for number, (question, formula, *how) in enumerate(
+            zip(self.questions.iter_rows(), *cells, strict=True)
+        ):
+            if formula < 0:
+                said = [question, self.refused[number].code]
+            else:
+                said = [question, self.ready[formula].identity, *how[:-1], number_text(how[-1])]
+            hashes[number] = np.frombuffer(hashlib.sha256(orjson.dumps(said)).digest(), dtype=np.uint8)
+        return hashes
 
     @cached_property
     def columns(self) -> pl.DataFrame:

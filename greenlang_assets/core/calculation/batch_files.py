@@ -1,0 +1,267 @@
+"""A batch over a table of any size: Parquet in, Parquet out, block after block in constant memory.
+
+Belongs here: reading, handing over, writing, sums and the root over all of it.
+Does not belong here: the calculation (``batch_columns``), what is hashed (``batch_blocks``).
+
+A run's folder holds ``rows/part-*.parquet`` (in the order of the source, row for row: the columns of the
+sums, factor, plan and masses, which are empty where the row has no figures), ``plans.parquet`` (each distinct
+question with everything that its rows share), ``rejected.parquet`` (number of the row and reason),
+``sums.csv`` and ``run.json`` (counts, and the Merkle root over all rows). It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from greenlang_assets.core.calculation import batch_layout as layout
+from greenlang_assets.core.calculation.batch import refused_rows
+from greenlang_assets.core.calculation.batch_blocks import (
+    BLOCK,
+    FORMAT,
+    block_hashes,
+    header_leaf,
+)
+from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch, Calculated
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.provenance.canonical import canonical_bytes
+from greenlang_assets.core.provenance.merkle import HashTree
+
+#: Rows that are in memory at once: a whole number of blocks.
+CHUNK = 32 * BLOCK
+_COLUMNS = {
+    "activity": pl.String(), "region": pl.String(), "unit": pl.String(), "data_year": pl.Int64(),
+    "quantity": pl.Float64(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run made.
+
+    Attributes:
+        rows: rows read.
+        rejected: rows without figures, by code.
+        sums: contract of ``Calculated.sums`` over all rows.
+        root: the Merkle root over all blocks.
+        plans: how many distinct questions were asked.
+    """
+
+    rows: int
+    rejected: dict[str, int]
+    sums: pl.DataFrame
+    root: str
+    plans: int
+
+
+def run_files(
+    source: Path,
+    batch: Batch,
+    out: Path,
+    *,
+    by: Sequence[str] = ("tenant", "scope"),
+    say: Callable[[int, int], None] = lambda done, total: None,
+) -> Run:
+    """Calculates a Parquet file or a folder of them.
+
+    Args:
+        source: columns activity, region, unit (texts), data_year (integer), quantity (float), and those of
+            ``by``; others are left alone. Files of a folder are read in the order of their names.
+        batch: method, factors and formulas.
+        out: the run's folder, which must not exist.
+        by: at most four columns by which the masses are summed.
+        say: is told the rows done and the rows there are.
+
+    Raises:
+        GreenlangError: ``BATCH_SOURCE``, ``BATCH_COLUMNS``, ``BATCH_OUT_EXISTS``, ``BATCH_CELL_EMPTY``.
+    """
+    files = _files(source)
+    if out.exists():
+        raise GreenlangError(
+            "BATCH_OUT_EXISTS", "the folder of results is there", found=str(out), expected="a new folder"
+        )
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "rows").mkdir(parents=True)
+    total = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
+    book = _Book(batch, tuple(by), unfinished)
+    with ThreadPoolExecutor(batch.threads) as writers:
+        for chunk in _chunks(files, tuple(by), total):
+            book.add(chunk, writers)
+            say(book.rows, total)
+        book.wait(0)
+    run = book.close()
+    unfinished.rename(out)
+    return run
+
+
+def _files(source: Path) -> list[Path]:
+    files = sorted(source.glob("*.parquet")) if source.is_dir() else [source]
+    if not files or not all(file.is_file() for file in files):
+        raise GreenlangError(
+            "BATCH_SOURCE",
+            "there is no table to calculate",
+            found=str(source),
+            expected="a Parquet file or a folder of them",
+        )
+    return files
+
+
+def _chunks(files: list[Path], by: tuple[str, ...], total: int) -> Iterator[pl.DataFrame]:
+    """The rows in order, :data:`CHUNK` at a time, texts as categories."""
+    names = list(dict.fromkeys([*_COLUMNS, *by]))
+    for file in files:
+        there = pl.read_parquet_schema(file)
+        missing = [name for name in names if name not in there]
+        if missing:
+            raise GreenlangError(
+                "BATCH_COLUMNS",
+                "the table lacks columns",
+                found=", ".join(missing),
+                expected=", ".join(names),
+                where={"file": file.name},
+            )
+    table = pl.scan_parquet(files).select(names)
+    for at in range(0, total, CHUNK):
+        yield _typed(table.slice(at, CHUNK).collect())
+
+
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    kinds = {name: pl.Categorical() if dtype == pl.String() else dtype for name, dtype in _COLUMNS.items()}
+    try:
+        return frame.with_columns(
+            [pl.col(name).cast(kind) for name, kind in kinds.items()]
+            + [pl.col(pl.String).cast(pl.Categorical())]
+        )
+    except pl.exceptions.PolarsError as error:
+        raise GreenlangError(
+            "BATCH_COLUMNS",
+            "a column cannot be read as it must be",
+            found=str(error)[:200],
+            expected=", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items()),
+        ) from error
+
+
+@dataclass
+class _Book:
+    """The run so far."""
+
+    batch: Batch
+    by: tuple[str, ...]
+    folder: Path
+    rows: int = 0
+    leaves: list[bytes] = field(default_factory=list)
+    plans: dict[bytes, int] = field(default_factory=dict)
+    tables: list[pl.DataFrame] = field(default_factory=list)
+    sums: list[pl.DataFrame] = field(default_factory=list)
+    rejected: list[pl.DataFrame] = field(default_factory=list)
+    writing: list[Future[None]] = field(default_factory=list)
+
+    def add(self, chunk: pl.DataFrame, writers: ThreadPoolExecutor) -> None:
+        """Calculates one chunk, has it written, and remembers what is left of it."""
+        calculated = self.batch.calculate(chunk, self.by)
+        self.leaves += block_hashes(calculated, self.batch.threads, self.rows)
+        numbers = self._number(calculated)
+        self.sums.append(calculated.sums)
+        if calculated.without:
+            numbered = chunk.with_row_index("row", self.rows).with_columns(pl.col("row").cast(pl.Int64))
+            self.rejected.append(refused_rows(numbered, calculated, "row"))
+        # Two chunks wait at most: memory stays the same however slow the disk is.
+        self.wait(1)
+        path = self.folder / "rows" / f"part-{self.rows // CHUNK:05}.parquet"
+        self.writing.append(writers.submit(_write, path, calculated, self.by, numbers))
+        self.rows += chunk.height
+
+    def wait(self, left: int) -> None:
+        """Waits until so many parts are still being written."""
+        while len(self.writing) > left:
+            self.writing.pop(0).result()
+
+    def _number(self, calculated: Calculated) -> npt.NDArray[np.int32]:
+        """The run's number of each plan of a chunk; plans met for the first time get the next ones."""
+        hashes = calculated.answers.hashes
+        numbers = np.empty(len(hashes), dtype=np.int32)
+        new = []
+        for at, row in enumerate(hashes):
+            digest = row.tobytes()
+            known = self.plans.get(digest)
+            if known is None:
+                known = self.plans[digest] = len(self.plans)
+                new.append(at)
+            numbers[at] = known
+        answers = calculated.answers
+        if new:
+            columns = pl.concat([answers.questions, answers.columns], how="horizontal").with_columns(
+                pl.Series("ratio", answers.ratios),
+                pl.Series("plan", numbers),
+                pl.Series("plan_sha256", [bytes(row).hex() for row in hashes]),
+            )
+            self.tables.append(columns[new].select("plan", "plan_sha256", pl.exclude("plan", "plan_sha256")))
+        return numbers
+
+    def close(self) -> Run:
+        """Writes what stands beside the rows."""
+        tree = HashTree([header_leaf(self.by), *self.leaves])
+        sums = _together(self.sums, self.by)
+        rejected = pl.concat([_NO_ROWS, *self.rejected])
+        codes = dict(rejected.group_by("code").len().sort("code").iter_rows())
+        pl.concat(self.tables).write_parquet(self.folder / "plans.parquet")
+        rejected.sort("row").write_parquet(self.folder / "rejected.parquet")
+        sums.with_columns(pl.col(pl.Int128).cast(pl.String)).write_csv(self.folder / "sums.csv")
+        said = {
+            "by": list(self.by), "format": FORMAT, "plans": len(self.plans), "rejected": codes,
+            "root": tree.root, "rows": self.rows,
+        }  # fmt: skip
+        (self.folder / "run.json").write_bytes(canonical_bytes(said) + b"\n")
+        return Run(self.rows, codes, sums, tree.root, len(self.plans))
+
+
+_NO_ROWS = pl.DataFrame(
+    schema={"row": pl.Int64(), **dict.fromkeys(("code", "found", "expected", "hint"), pl.String())}
+)
+
+
+def _together(parts: list[pl.DataFrame], by: tuple[str, ...]) -> pl.DataFrame:
+    """The sums of all chunks by group; a mass that no plan of a chunk gives adds nothing."""
+    masses = [pl.col(name).sum() for name in MASS_COLUMNS]
+    nothing = pl.DataFrame(schema=dict.fromkeys(MASS_COLUMNS, pl.Int128()))
+    every = pl.concat([*parts, nothing], how="diagonal").with_columns(pl.col(MASS_COLUMNS).fill_null(0))
+    return every.group_by(by).agg(masses).sort(by) if by else every.select(masses)
+
+
+def _write(path: Path, calculated: Calculated, by: tuple[str, ...], numbers: npt.NDArray[np.int32]) -> None:
+    """One part: texts as dictionaries of which each row names an entry, nothing of them repeated."""
+    columns: dict[str, Any] = {name: _named(calculated.group_keys[name], calculated.groups) for name in by}
+    columns["factor_id"] = _named(calculated.answers.columns["factor_id"], calculated.plans)
+    columns["plan"] = pa.array(numbers[calculated.plans])
+    fine = calculated.statuses == layout.FINE
+    for at, name in enumerate(MASS_COLUMNS):
+        given = calculated.answers.given[:, at]
+        if name not in calculated.masses or not given.any():
+            columns[name] = pa.nulls(len(fine), pa.int64())
+            continue
+        empty = None if given.all() and not calculated.without else ~(given[calculated.plans] & fine)
+        columns[name] = pa.array(calculated.masses[name], mask=empty)
+    pq.write_table(
+        pa.table(columns), path, compression="zstd", compression_level=1,
+        use_dictionary=[*by, "factor_id"], write_statistics=False,
+    )  # fmt: skip
+
+
+def _named(texts: pl.Series, numbers: npt.NDArray[np.int32]) -> Any:
+    """The texts that numbers stand for, each of them once."""
+    distinct = texts.to_arrow().dictionary_encode()
+    places = distinct.indices.take(pa.array(numbers)) if distinct.null_count else pa.array(
+        distinct.indices.to_numpy()[numbers]
+    )  # fmt: skip
+    return pa.DictionaryArray.from_arrays(places, distinct.dictionary)
