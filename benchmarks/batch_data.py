@@ -105,6 +105,11 @@ def _series(engine: CalculationEngine) -> pl.DataFrame:
     figures = {name: pl.Series(name, _figures(engine, name), dtype=pl.Float64) for name in _GASES}
     by_id = pl.DataFrame({"factor_id": [item.factor_id for item in engine.library.bindings], **figures})
     by_id = by_id.unique("factor_id", keep="none")
+    # A gas that a factor with gases does not give is nothing of it, for those who add without asking.
+    some = pl.any_horizontal(pl.col(name).is_not_null() for name in _GASES[:3])
+    by_id = by_id.with_columns(
+        pl.when(some).then(pl.col(name).fill_null(0.0)).alias(name) for name in _GASES[:3]
+    )
     key = ("activity", "region", "year")
     single = frame.unique(key, keep="none")
     return single.join(by_id, on="factor_id", how="left", maintain_order="left").sort(key)
@@ -182,7 +187,7 @@ def _rows(asked: pl.DataFrame, rows: int) -> pl.DataFrame:
         pl.col("activity", "region", "unit").cast(text), "data_year",
     )[question]  # fmt: skip
     tenant = pl.Series("tenant", [f"tenant-{number:03}" for number in range(TENANTS)], dtype=text)
-    quantity = np.round(random.lognormal(6.0, 1.5, rows), 3)
+    quantity = np.round(random.lognormal(5.0, 1.2, rows), 3)
     return chosen.select(
         tenant[facility * TENANTS // FACILITIES], "scope", "activity", "region", "unit", "data_year",
         pl.Series("quantity", quantity),
