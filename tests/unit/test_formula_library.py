@@ -167,6 +167,21 @@ def test_a_binding_is_calculated_like_an_equation() -> None:
         evaluate_exact(gas, {**inputs, "ef_co2": 1})
 
 
+def test_what_a_peer_printed_is_counted_apart_from_what_a_document_prints() -> None:
+    peer = "external: true, peer: {package: p, version: 1.0.0, functions: [f]}"
+    counted = library(FAMILY.replace("external: true", peer)).stats()
+    assert (counted["external_from_documents"], counted["external_from_peers"]) == (0, 1)
+    assert counted["with_external_vector"] == 1
+
+
+def test_what_a_peer_printed_is_not_our_own_arithmetic() -> None:
+    peer = "external: false, peer: {package: p, version: 1.0.0, functions: [f]}"
+    with pytest.raises(GreenlangError) as refused:
+        library(FAMILY.replace("external: true", peer))
+    assert refused.value.code == "FAMILY_INVALID"
+    assert "external" in refused.value.message
+
+
 def test_an_open_unit_is_the_row_s_own() -> None:
     found = library()
     desk, net = (found.find_binding(factor_id=f"uk-test/fuels/2024/{name}") for name in ("desk", "gas-net"))
@@ -183,7 +198,9 @@ def test_counts_keep_the_three_things_apart() -> None:
         "carbon": {"bindings": 2, "equations": 1},
         "waste": {"bindings": 2, "equations": 1},
     }
-    assert counted["with_external_vector"] == 1, "a figure that is put in and expected is no outside proof"
+    assert counted["with_external_vector"] == counted["external_from_documents"] == 1
+    assert counted["external_from_peers"] == 0
+    assert counted["bindings_with_external_figure"] == 0, "a figure put in and expected is no outside proof"
     assert counted["unbound_rows"] == 1
     assert counted["duplicates"] == 0
     assert [gap["id"] for gap in counted["gaps"]] == ["test.missing"]
