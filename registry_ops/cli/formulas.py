@@ -203,8 +203,8 @@ def stats(as_json: AsJson = False) -> int:
     )
     console().print(
         f"{counted['with_external_vector']:,} equations have a result that somebody else worked out "
-        f"({counted['external_from_documents']:,} in a document, {counted['external_from_peers']:,} by a peer's "
-        f"code), {counted['bindings_with_external_figure']:,} bindings one that their publisher states; "
+        f"({counted['external_from_documents']:,} in a document, {counted['external_from_peers']:,} by a "
+        f"peer's code), {counted['bindings_with_external_figure']:,} bindings one that a publisher states; "
         f"{counted['duplicates']} duplicates; {len(counted['gaps'])} gaps"
     )
     return 0

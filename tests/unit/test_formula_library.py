@@ -182,6 +182,19 @@ def test_what_a_peer_printed_is_not_our_own_arithmetic() -> None:
     assert "external" in refused.value.message
 
 
+def test_a_vector_says_how_close_each_output_must_come() -> None:
+    near = "tolerance: {co2e: 0.2}"
+    found = library(FAMILY.replace("source: a leaflet", f"source: a leaflet, {near}"))
+    equation = found.equation("test.per-unit")
+    assert equation.vectors[0].allowed(equation.outputs[0]) == Fraction(1, 5)
+
+
+def test_a_word_where_a_number_stands_is_a_fault_of_the_file() -> None:
+    with pytest.raises(GreenlangError) as refused:
+        library(FAMILY.replace("ef_co2: 50", "ef_co2: {oil: fifty}"))
+    assert refused.value.code == "FAMILY_INVALID"
+
+
 def test_an_open_unit_is_the_row_s_own() -> None:
     found = library()
     desk, net = (found.find_binding(factor_id=f"uk-test/fuels/2024/{name}") for name in ("desk", "gas-net"))

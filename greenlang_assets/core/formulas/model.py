@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -31,7 +31,15 @@ from greenlang_assets.core.units import normalise_unit
 GENERIC_UNIT = "item"
 _PLACEHOLDER = "{unit}"
 
-_EXACT = Annotated[Decimal, BeforeValidator(lambda value: Decimal(str(value)))]
+
+def _exact(value: object) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("a number is expected") from None
+
+
+_EXACT = Annotated[Decimal, BeforeValidator(_exact)]
 _Symbol = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
 Domain = Literal["carbon", "energy", "water", "waste", "lca", "finance"]
