@@ -3,9 +3,10 @@
 Belongs here: finding the peers' functions, evaluating a line of ``peer_runs.csv``.
 Does not belong here: what is compared with what (``test_peer_runs``).
 
-``bonsai_ipcc`` cannot be imported as a whole: it asks for numpy below 2, frictionless and fitter. Its
-elementary equations are plain functions in modules of their own, and only those are loaded; the packages
-around them are entered by their folder, without running what they would import.
+``bonsai_ipcc`` and ``oemof.thermal`` cannot be imported as a whole: they ask for numpy below 2, frictionless
+and fitter, and for an energy system model. Their equations are plain functions in modules of their own, and
+only those are loaded; the packages around them are entered by their folder, without running what they would
+import.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import atomic6ghg.formulas
 
 HERE = Path(__file__).parent
 #: Distribution of each peer, by the name that the runs use.
-PACKAGES = {"bonsai": "bonsai_ipcc", "atomic6": "atomic6ghg"}
+PACKAGES = {"bonsai": "bonsai_ipcc", "atomic6": "atomic6ghg", "oemof": "oemof.thermal"}
 #: The modules of bonsai_ipcc that hold equations of the guidelines, by the last part of their path.
 BONSAI = {
     path.rpartition(".")[2]: path
@@ -85,16 +86,27 @@ def version(peer: str) -> str:
 
 @cache
 def peers() -> dict[str, Any]:
-    """Both peers, as the runs name them."""
-    return {"bonsai": SimpleNamespace(**_bonsai()), "atomic6": atomic6ghg.formulas}
+    """The peers, as the runs name them."""
+    return {
+        "bonsai": SimpleNamespace(**_bonsai()),
+        "atomic6": atomic6ghg.formulas,
+        "oemof": SimpleNamespace(cogeneration=_module("oemof.thermal", "oemof/thermal/cogeneration.py")),
+    }
+
+
+def _module(distribution: str, path: str) -> ModuleType:
+    """One file of a distribution that imports nothing of its package."""
+    file = importlib.metadata.distribution(distribution).locate_file(path)
+    spec = importlib.util.spec_from_file_location(Path(path).stem, str(file))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _bonsai() -> dict[str, ModuleType]:
-    found = importlib.util.find_spec("bonsai_ipcc")
-    assert found is not None, "bonsai_ipcc is not installed: make test"
-    assert found.submodule_search_locations
-    root = Path(found.submodule_search_locations[0])
-    entered: list[str] = []
+    root = Path(str(importlib.metadata.distribution("bonsai_ipcc").locate_file("bonsai_ipcc")))
     try:
         for path in (
             "",
@@ -103,7 +115,6 @@ def _bonsai() -> dict[str, ModuleType]:
             package = ModuleType(f"bonsai_ipcc.{path}".rstrip("."))
             package.__path__ = [str(root.joinpath(*path.split(".")))]
             sys.modules[package.__name__] = package
-            entered.append(package.__name__)
         return {
             name: importlib.import_module(f"bonsai_ipcc.{path}.elementary") for name, path in BONSAI.items()
         }

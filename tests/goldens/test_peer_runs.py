@@ -36,11 +36,11 @@ DRAWS = 8
 
 def called(run: str) -> set[str]:
     """The peer's functions in a run, as ``module.function``."""
-    return set(re.findall(r"\b(?:bonsai|atomic6)\.(\w+(?:\.\w+)?)\(", run))
+    return set(re.findall(r"\b(?:bonsai|atomic6|oemof)\.(\w+(?:\.\w+)?)\(", run))
 
 
 def peer_of(run: Run) -> str:
-    (peer,) = set(re.findall(r"\b(bonsai|atomic6)\.", run.run))
+    (peer,) = set(re.findall(r"\b(bonsai|atomic6|oemof)\.", run.run))
     return peer
 
 
