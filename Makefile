@@ -52,4 +52,5 @@ $(VENV)/platform.stamp: pyproject.toml constraints.txt | $(VENV)/bin/uv
 
 $(VENV)/test.stamp: $(VENV)/platform.stamp
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[platform,test]'
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --group peers
 	@touch $@

@@ -202,7 +202,9 @@ def stats(as_json: AsJson = False) -> int:
         numeric=["equations", "bindings"],
     )
     console().print(
-        f"{counted['with_external_vector']:,} have a vector that somebody else published; "
+        f"{counted['with_external_vector']:,} equations have a result that somebody else worked out "
+        f"({counted['external_from_documents']:,} in a document, {counted['external_from_peers']:,} by a "
+        f"peer's code), {counted['bindings_with_external_figure']:,} bindings one that a publisher states; "
         f"{counted['duplicates']} duplicates; {len(counted['gaps'])} gaps"
     )
     return 0

@@ -120,5 +120,13 @@ def test_each_family_keeps_its_vectors_from_public_documents() -> None:
         for equation in LIBRARY.equations
         if any(vector.external for vector in equation.vectors)
     )
-    for family, least in {"cbam": 30, "scope-3": 26, "pcaf": 10, "freight": 3, "gleam": 25}.items():
+    for family, least in {"cbam": 30, "scope-3": 29, "pcaf": 10, "freight": 4, "gleam": 25}.items():
         assert proved[family] >= least, family
+
+
+def test_more_than_half_of_the_equations_have_a_result_that_somebody_else_worked_out() -> None:
+    counted = LIBRARY.stats()
+    assert counted["with_external_vector"] >= 305
+    assert 2 * counted["with_external_vector"] > counted["equations"] + counted["second_hand"]
+    assert counted["external_from_documents"] >= 160
+    assert counted["external_from_peers"] >= 140

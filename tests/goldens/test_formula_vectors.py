@@ -198,17 +198,6 @@ def test_every_other_factor_of_the_editions_with_formulas_has_one() -> None:
     assert sorted(set(usable["factor_id"]) - bound) == []
 
 
-@pytest.mark.parametrize("equation_id", BOUND)
-def test_results_are_proportional_to_the_activity(equation_id: str) -> None:
-    binding = next(item for item in LIBRARY.bindings if item.equation.id == equation_id)
-    inputs = dict(binding.vectors[0].inputs)
-    one, three, seven = (evaluate_exact(binding, {**inputs, "activity": size}) for size in (1, 3, 7))
-    ten, none = (evaluate_exact(binding, {**inputs, "activity": size}) for size in (10, 0))
-    for name, value in one.items():
-        assert three[name] + seven[name] == ten[name] == 10 * value
-        assert none[name] == 0
-
-
 def test_equations_say_where_their_text_was_read() -> None:
     second_hand = {item.id for item in LIBRARY.equations if item.citation.text == "second-hand"}
     assert second_hand == SECOND_HAND

@@ -167,6 +167,34 @@ def test_a_binding_is_calculated_like_an_equation() -> None:
         evaluate_exact(gas, {**inputs, "ef_co2": 1})
 
 
+def test_what_a_peer_printed_is_counted_apart_from_what_a_document_prints() -> None:
+    peer = "external: true, peer: {package: p, version: 1.0.0, functions: [f]}"
+    counted = library(FAMILY.replace("external: true", peer)).stats()
+    assert (counted["external_from_documents"], counted["external_from_peers"]) == (0, 1)
+    assert counted["with_external_vector"] == 1
+
+
+def test_what_a_peer_printed_is_not_our_own_arithmetic() -> None:
+    peer = "external: false, peer: {package: p, version: 1.0.0, functions: [f]}"
+    with pytest.raises(GreenlangError) as refused:
+        library(FAMILY.replace("external: true", peer))
+    assert refused.value.code == "FAMILY_INVALID"
+    assert "external" in refused.value.message
+
+
+def test_a_vector_says_how_close_each_output_must_come() -> None:
+    near = "tolerance: {co2e: 0.2}"
+    found = library(FAMILY.replace("source: a leaflet", f"source: a leaflet, {near}"))
+    equation = found.equation("test.per-unit")
+    assert equation.vectors[0].allowed(equation.outputs[0]) == Fraction(1, 5)
+
+
+def test_a_word_where_a_number_stands_is_a_fault_of_the_file() -> None:
+    with pytest.raises(GreenlangError) as refused:
+        library(FAMILY.replace("ef_co2: 50", "ef_co2: {oil: fifty}"))
+    assert refused.value.code == "FAMILY_INVALID"
+
+
 def test_an_open_unit_is_the_row_s_own() -> None:
     found = library()
     desk, net = (found.find_binding(factor_id=f"uk-test/fuels/2024/{name}") for name in ("desk", "gas-net"))
@@ -183,7 +211,9 @@ def test_counts_keep_the_three_things_apart() -> None:
         "carbon": {"bindings": 2, "equations": 1},
         "waste": {"bindings": 2, "equations": 1},
     }
-    assert counted["with_external_vector"] == 1, "a figure that is put in and expected is no outside proof"
+    assert counted["with_external_vector"] == counted["external_from_documents"] == 1
+    assert counted["external_from_peers"] == 0
+    assert counted["bindings_with_external_figure"] == 0, "a figure put in and expected is no outside proof"
     assert counted["unbound_rows"] == 1
     assert counted["duplicates"] == 0
     assert [gap["id"] for gap in counted["gaps"]] == ["test.missing"]

@@ -248,9 +248,11 @@ class Library:
         """Counts: equations (official text read), second_hand, bindings, and how they are proved.
 
         ``same_form`` counts official numbers that are printed again with the form of one of the equations;
-        ``with_external_vector`` counts equations and bindings whose expected result somebody else published
-        and the formula was not given; ``unbound_rows`` the factor rows that a rule selected
-        but that lack a figure.
+        ``with_external_vector`` counts equations, second-hand ones among them, with a result that somebody
+        else worked out: ``external_from_documents`` of them one that is published,
+        ``external_from_peers`` one that a peer printed and prints again in the tests (an equation may have
+        both). ``bindings_with_external_figure`` counts bindings whose publisher states a result that the
+        formula was not given; ``unbound_rows`` the factor rows that a rule selected but that lack a figure.
         """
         from greenlang_assets.core.formulas.proof import doubles
 
@@ -261,8 +263,10 @@ class Library:
             for item in items.values():
                 families[item.family][kind] += 1
                 domains[item.domain][kind] += 1
-        proved = sum(any(vector.external for vector in item.vectors) for item in self._equations.values())
-        proved += sum(binding.rule.is_external for binding in self._bindings.values())
+        external = [
+            {vector.peer is not None for vector in item.vectors if vector.external}
+            for item in self._equations.values()
+        ]
         return {
             "equations": len(official),
             "second_hand": len(self._equations) - len(official),
@@ -270,7 +274,10 @@ class Library:
             "bindings": len(self._bindings),
             "by_family": {name: dict(sorted(counts.items())) for name, counts in sorted(families.items())},
             "by_domain": {name: dict(sorted(counts.items())) for name, counts in sorted(domains.items())},
-            "with_external_vector": proved,
+            "with_external_vector": sum(map(bool, external)),
+            "external_from_documents": sum(False in kinds for kinds in external),
+            "external_from_peers": sum(True in kinds for kinds in external),
+            "bindings_with_external_figure": sum(item.rule.is_external for item in self._bindings.values()),
             "duplicates": len(doubles(self)),
             "unbound_rows": sum(self.unbound.values()),
             "gaps": [gap.model_dump() for gap in self.gaps],

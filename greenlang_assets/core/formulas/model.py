@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -31,7 +31,15 @@ from greenlang_assets.core.units import normalise_unit
 GENERIC_UNIT = "item"
 _PLACEHOLDER = "{unit}"
 
-_EXACT = Annotated[Decimal, BeforeValidator(lambda value: Decimal(str(value)))]
+
+def _exact(value: object) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("a number is expected") from None
+
+
+_EXACT = Annotated[Decimal, BeforeValidator(_exact)]
 _Symbol = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
 Domain = Literal["carbon", "energy", "water", "waste", "lca", "finance"]
@@ -95,10 +103,22 @@ def _vector_value(value: object) -> object:
     return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
 
 
+class PeerRun(_Record):
+    """Whose code printed the outputs of a vector; the tests run it again and compare.
+
+    ``functions`` are the peer's, as ``module.function`` in the order of their names.
+    """
+
+    package: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    functions: tuple[str, ...] = Field(min_length=1)
+
+
 class Vector(_Record):
     """One worked case: inputs, the outputs that the source states, and how close is close enough.
 
     ``external`` marks results that somebody else published or worked out; others are our own arithmetic.
+    ``peer`` names the code that worked them out, where it was code and not a document.
     ``gwp_set`` fills the GWP inputs from the catalogue's table. Without ``tolerance`` (absolute, in the
     unit of the output) the exact result must round to the stated number.
     """
@@ -107,8 +127,15 @@ class Vector(_Record):
     outputs: dict[str, _EXACT] = Field(min_length=1)
     source: str = Field(min_length=1)
     external: bool = False
+    peer: PeerRun | None = None
     gwp_set: Literal["AR4", "AR5", "AR6"] | None = None
     tolerance: _EXACT | dict[str, _EXACT] | None = None
+
+    @model_validator(mode="after")
+    def _a_peers_figure_is_not_ours(self) -> Vector:
+        if self.peer is not None and not self.external:
+            raise ValueError("a vector that a peer worked out is external")
+        return self
 
     def allowed(self, output: FormulaOutput) -> Fraction:
         """The largest difference from the stated number that still agrees with it."""

@@ -54,6 +54,16 @@ RESERVED = frozenset({"min", "max", "exp", "log", "abs", "if", "sum", "in"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _COMPARE = ("<", "<=", ">", ">=", "==", "!=")
+_FUNCTIONS = "min, max, exp, log, abs, if or sum"
+#: What somebody may have meant by a sign that cannot stand where it stands.
+_UNEXPECTED = {
+    ",": "a decimal number has a full stop and no thousands separators",
+    ":": "a result is named at the start of a line of its own, with =",
+    "=": "== compares; a function takes its values by their place",
+    "[": "a table is looked up by its name, as in factor[key]; there are no lists",
+    "(": f"only {_FUNCTIONS} are called, and by their name",
+    "*": "* stands between two values",
+}
 
 _Node = TypeVar("_Node", bound=Expression)
 
@@ -194,7 +204,9 @@ class _Parser:
                 self.sign("]", "a table is looked up by one key")
                 return self.grown(Element(name, key, token.at))
             if self.peek().text == "(":
-                raise self.refuse(token, "there is no such function", "min, max, exp, log, abs, if or sum")
+                raise self.refuse(
+                    token, "there is no such function", _FUNCTIONS, "a product is written with *"
+                )
             return self.grown(Name(name, token.at))
         if token.kind == "sign" and token.text == "(":
             self.open()
@@ -285,6 +297,7 @@ class _Parser:
                 token,
                 "this cannot be a name",
                 "a lower-case letter, then lower-case letters, digits or _, at most 64",
+                "as in emission_factor_2",
             )
         self.take()
         return token.text
@@ -345,8 +358,7 @@ class _Parser:
     def unexpected(self, expected: str, hint: str | None = None) -> GreenlangError:
         token = self.peek()
         ends = {"end": "the end of the formula", "newline": "the end of the line"}
-        if hint is None and token.text == ",":
-            hint = "a decimal number has a full stop and no thousands separators"
+        hint = hint or _UNEXPECTED.get(token.text)
         return self.error(token, "the formula cannot be read here", ends.get(token.kind), expected, hint)
 
     def refuse(

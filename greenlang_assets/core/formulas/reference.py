@@ -126,7 +126,10 @@ def _bounded(value: Fraction) -> Fraction:
 
 def _too_large() -> GreenlangError:
     return GreenlangError(
-        "FORMULA_TOO_LARGE", "a number grows beyond what is computed exactly", expected=f"{MAX_BITS} bits"
+        "FORMULA_TOO_LARGE",
+        "a number grows beyond what is computed exactly",
+        expected=f"{MAX_BITS} bits",
+        hint="check the unit and the size of the inputs",
     )
 
 

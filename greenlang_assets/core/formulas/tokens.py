@@ -27,8 +27,20 @@ class Token(NamedTuple):
     at: int
 
 
+#: What helps against an error that brings no hint of its own.
+_HINTS = {
+    "FORMULA_SYNTAX": "one result a line, as in total = mass * factor",
+    "FORMULA_LIMIT": "split it into several formulas",
+    "FORMULA_NAME": "inputs are declared beside the text; a result is computed once, above where it is used",
+    "FORMULA_DIVISION_BY_ZERO": "guard the operation with if(condition, ..., ...)",
+    "UNIT_MISMATCH": "a factor with a unit brings one dimension to another; or correct a declared unit",
+    "UNIT_GWP": "declare an input with the role gwp",
+}
+
+
 def fault(code: str, message: str, source: str, at: int, **details: str | None) -> GreenlangError:
-    """An error at an offset of a formula's text, with line and column counted from 1."""
+    """An error at an offset of a formula's text, with line and column counted from 1, and with a hint."""
+    details["hint"] = details.get("hint") or _HINTS.get(code)
     line = source.count("\n", 0, at) + 1
     column = at - (source.rfind("\n", 0, at) + 1) + 1
     where = {"line": line, "column": column, "position": at}
@@ -75,6 +87,9 @@ _CHARACTER_HINTS = {
     "{": "the language has no sets or formatted strings",
     ".": "there are no attributes; a number starts with a digit, as in 0.5",
     "%": "write a fraction, or give the input the unit %",
+    "!": "there is no factorial; != compares",
+    "#": "a remark stands in the note of the equation",
+    "\\": "a line that is open in parentheses goes on by itself",
     "−": "use the ASCII hyphen-minus for minus",
     "×": "multiply with *",
     "·": "multiply with *",
@@ -86,8 +101,8 @@ def _bad_character(source: str, at: int) -> GreenlangError:
     character = source[at]
     printable = character if character.isprintable() else f"U+{ord(character):04X}"
     hint = _CHARACTER_HINTS.get(character)
-    if hint is None and ord(character) > 127:
-        hint = "formulas are written in ASCII"
+    if hint is None and not (character.isascii() and character.isprintable()):
+        hint = "formulas are written in printable ASCII"
     return fault(
         "FORMULA_SYNTAX",
         "a character that no formula contains",
