@@ -139,10 +139,8 @@ def _chunks(files: list[Path], by: tuple[str, ...], total: int) -> Iterator[pl.D
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     kinds = {name: pl.Categorical() if dtype == pl.String() else dtype for name, dtype in _COLUMNS.items()}
     try:
-        return frame.with_columns(
-            [pl.col(name).cast(kind) for name, kind in kinds.items()]
-            + [pl.col(pl.String).cast(pl.Categorical())]
-        )
+        typed = frame.with_columns(pl.col(name).cast(kind) for name, kind in kinds.items())
+        return typed.with_columns(pl.col(pl.String).cast(pl.Categorical()))
     except pl.exceptions.PolarsError as error:
         raise GreenlangError(
             "BATCH_COLUMNS",

@@ -1,0 +1,119 @@
+"""Batches over files: parts, sums and root are those of the rows, however they are divided."""
+
+import json
+
+import polars as pl
+import pytest
+
+from greenlang_assets.core.calculation import batch_files
+from greenlang_assets.core.calculation.batch_blocks import BLOCK
+from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch
+from greenlang_assets.core.calculation.batch_files import run_files
+from greenlang_assets.core.calculation.batch_questions import Resolver
+from greenlang_assets.core.calculation.engine import CalculationEngine
+from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.tenants.dataset import load_dataset
+
+BY = ("tenant", "scope")
+
+
+@pytest.fixture(scope="module")
+def resolver():
+    engine = CalculationEngine.shipped()
+    return Resolver(engine.catalogue, engine.library, engine.gwp)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return load_dataset("chicago")
+
+
+@pytest.fixture(scope="module")
+def rows(dataset):
+    """The example tenants twelve times over, each time a little more: several blocks, not a whole number."""
+    times = [dataset.activity.with_columns(pl.col("quantity") * (1 + number / 7)) for number in range(12)]
+    return pl.concat(times).select(
+        "tenant", "scope", "activity", "region", "unit", "data_year", "quantity", "period"
+    )
+
+
+def ran(resolver, dataset, source, out, **options):
+    return run_files(source, Batch(resolver, dataset.method), out, by=BY, **options)
+
+
+def test_a_run_writes_each_row_in_its_place(resolver, dataset, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch_files, "CHUNK", BLOCK)
+    rows.write_parquet(tmp_path / "rows.parquet")
+    told = []
+    run = ran(resolver, dataset, tmp_path / "rows.parquet", tmp_path / "out", say=lambda *at: told.append(at))
+    done = Batch(resolver, dataset.method).calculate(rows, BY)
+    written = pl.read_parquet(tmp_path / "out/rows/*.parquet")
+    assert rows.height > 2 * BLOCK
+    assert len(list((tmp_path / "out/rows").iterdir())) == len(told) == rows.height // BLOCK + 1
+    assert told[-1] == (rows.height, rows.height)
+    assert written.select(MASS_COLUMNS).equals(done.frame().select(MASS_COLUMNS))
+    assert written.select(pl.col(BY).cast(pl.String)).equals(rows.select(BY))
+    plans = pl.read_parquet(tmp_path / "out/plans.parquet")
+    joined = written.join(plans, on="plan", how="left", maintain_order="left")
+    assert joined.select("activity", "region", "data_year", "unit").equals(
+        rows.select("activity", "region", "data_year", "unit")
+    )
+    fine = written["co2e_mg"].is_not_null()
+    assert (
+        joined.filter(fine)["factor_id"]
+        .cast(pl.String)
+        .equals(joined.filter(fine)["factor_id_right"], check_names=False)
+    )
+    rejected = pl.read_parquet(tmp_path / "out/rejected.parquet")
+    assert rejected["row"].to_list() == [n for n, ok in enumerate(fine.to_list()) if not ok]
+    assert run.rejected == dict(rejected.group_by("code").len().sort("code").iter_rows())
+    # Nothing of the example tenants is biogenic.
+    expected = done.sums.with_columns(pl.lit(0, dtype=pl.Int128).alias("co2_biogenic_mg"))
+    assert run.sums.equals(expected.select(run.sums.columns))
+    said = json.loads((tmp_path / "out/run.json").read_bytes())
+    assert (said["root"], said["rows"], said["plans"]) == (run.root, rows.height, plans.height)
+
+
+def test_files_and_chunks_change_neither_sums_nor_root(resolver, dataset, rows, tmp_path, monkeypatch):
+    whole, parts = tmp_path / "whole.parquet", tmp_path / "parts"
+    parts.mkdir()
+    rows.write_parquet(whole)
+    for number, part in enumerate(rows.iter_slices(50_001)):
+        part.with_columns(pl.col(pl.String).cast(pl.Categorical())).write_parquet(parts / f"{number}.parquet")
+    first = ran(resolver, dataset, whole, tmp_path / "a")
+    monkeypatch.setattr(batch_files, "CHUNK", BLOCK)
+    second = ran(resolver, dataset, parts, tmp_path / "b")
+    assert (first.root, first.rows, first.rejected) == (second.root, second.rows, second.rejected)
+    assert first.sums.equals(second.sums)
+    changed = rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 100_000).then(0.5).otherwise("quantity").alias("quantity")
+    )
+    changed.write_parquet(tmp_path / "changed.parquet")
+    assert ran(resolver, dataset, tmp_path / "changed.parquet", tmp_path / "c").root != first.root
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda frame: frame.drop("unit"), "BATCH_COLUMNS"),
+        (lambda frame: frame.with_columns(quantity=pl.lit("much")), "BATCH_COLUMNS"),
+        (lambda frame: frame.with_columns(region=pl.lit(None, dtype=pl.String)), "BATCH_CELL_EMPTY"),
+    ],
+)
+def test_what_cannot_be_read_leaves_nothing(resolver, dataset, rows, tmp_path, change, code):
+    change(rows.head(10)).write_parquet(tmp_path / "bad.parquet")
+    with pytest.raises(GreenlangError) as refused:
+        ran(resolver, dataset, tmp_path / "bad.parquet", tmp_path / "out")
+    assert refused.value.code == code
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_overwrites_nothing(resolver, dataset, rows, tmp_path):
+    rows.head(10).write_parquet(tmp_path / "rows.parquet")
+    ran(resolver, dataset, tmp_path / "rows.parquet", tmp_path / "out")
+    with pytest.raises(GreenlangError) as refused:
+        ran(resolver, dataset, tmp_path / "rows.parquet", tmp_path / "out")
+    assert refused.value.code == "BATCH_OUT_EXISTS"
+    with pytest.raises(GreenlangError) as refused:
+        ran(resolver, dataset, tmp_path / "nothing.parquet", tmp_path / "other")
+    assert refused.value.code == "BATCH_SOURCE"
