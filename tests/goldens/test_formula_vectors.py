@@ -241,7 +241,7 @@ def test_every_factor_of_the_editions_in_use_has_a_formula_or_a_reason() -> None
 
 
 def assert_twins_are_bound(twice: pl.DataFrame, bound: set[str]) -> None:
-    """A figure that is printed per mile and per kilometre, or per m3 and per million litres, has one formula."""
+    """What is printed per mile and per kilometre, or per m3 and per million litres, has one formula."""
     other = {"vehicle_mile": "vehicle_km", "ML": "m3"}
     place = ["edition", "activity_path", "activity_unit"]
     known = {row[:3]: row[3] for row in CATALOGUE.frame.select(*place, "factor_id").iter_rows()}

@@ -219,7 +219,7 @@ class Binding:
         return (BindingVector(inputs, stated, source, self.rule.is_external),)
 
     def _stated(self, output: FormulaOutput, inputs: Mapping[str, Value]) -> Fraction:
-        """The publisher's figure per unit of activity, times the vector's quantities, in the output's unit."""
+        """The publisher's figure per unit of activity, times the quantities, in the output's unit."""
         quantity, unit = Fraction(1), parse_unit(output.unit)
         for item in self.inputs:
             if item.role in ("activity", "property"):

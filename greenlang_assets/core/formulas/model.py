@@ -4,8 +4,8 @@ Belongs here: the shape of equations and family files, an equation's identity an
 Does not belong here: bindings to factors (``binding``), reading files (``library``).
 
 The unit of an input or output may hold ``{unit}``: the equation then speaks of "per unit of activity",
-and each binding says which unit that is (``kg[CO2e]/{unit}`` becomes ``kg[CO2e]/kWh[gross]``). Where the source
-says of which quantities it speaks, ``activity_units`` names them, and no other may stand there.
+and each binding says which unit that is (``kg[CO2e]/{unit}`` becomes ``kg[CO2e]/kWh[gross]``). Where the
+source says of which quantities it speaks, ``activity_units`` names them, and no other may stand there.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Vector(_Record):
 class Equation(_Record):
     """A formula as its source states it: one expression, its symbols, its citation, its worked cases.
 
-    ``activity_units`` are units that ``{unit}`` may stand for; another unit of the same dimension does as well.
+    ``activity_units`` are units that ``{unit}`` may stand for; others of the same dimension do as well.
     """
 
     id: _Id
@@ -225,8 +225,8 @@ class Equation(_Record):
         """The checked operations, for one unit of activity where the equation leaves it open.
 
         Raises:
-            GreenlangError: ``FORMULA_UNIT_STRANGE`` for a unit of which the equation does not speak, and those of
-                the dimension check.
+            GreenlangError: ``FORMULA_UNIT_STRANGE`` for a unit of which the equation does not speak, and
+                those of the dimension check.
         """
         found = self._plans.get(unit)
         if found is None:
@@ -305,9 +305,9 @@ class BindingRule(_Record):
     """Which factor rows an equation is bound to, and which of their columns feed which symbols.
 
     ``factors`` maps columns of the factor table to a value or a list of values (null matches an empty
-    cell, a text that ends with ``*`` all that begin with it). ``roles`` maps symbols to columns; a row without a
-    figure in one of them is not bound. ``absent`` names the inputs of those terms of a sum that these bindings
-    do not have (a flight has no hotel nights): they are zero.
+    cell, a text that ends with ``*`` all that begin with it). ``roles`` maps symbols to columns; a row
+    without a figure in one of them is not bound. ``absent`` names the inputs of those terms of a sum that
+    these bindings do not have (a flight has no hotel nights): they are zero.
     ``vectors`` holds the other inputs of each binding's test vector and ``gwp_set`` for GWP inputs;
     ``expect`` maps outputs to columns that state the expected result for one unit of activity, within
     ``tolerance`` where the publisher rounded.
