@@ -1698,6 +1698,8 @@ class Check:
             formula, definition, factor, gwp_of["set"], table, gwp_of["sha256"]
         )
         require(gwp_sha256 == gwp_of["sha256"], "GWP_ALTERED", "the GWP values are not the calculation's")
+        twice = sorted(constants.keys() & rounded.keys())
+        require(not twice, "FORMULA_WRONG", f"{', '.join(twice)} is fixed by the formula and given as well")
         outputs = {item["symbol"]: item for item in body["outputs"]}
         require(outputs.keys() == formula.outputs.keys(), "NUMBER_WRONG", "outputs are missing or added")
         results = self.results(formula, {**constants, **rounded}, {**constants, **exact}, body["keys"])
