@@ -201,6 +201,12 @@ def stats(as_json: AsJson = False) -> int:
         [(by, name, f"{equations:,}", f"{bindings:,}") for by, name, equations, bindings in rows],
         numeric=["equations", "bindings"],
     )
+    largest = counted["largest_share"]
+    console().print(
+        f"largest share: {largest['equation']} with {largest['bindings']:,} bindings, {largest['share']:.1%}"
+        if largest
+        else "no bindings"
+    )
     console().print(
         f"{counted['with_external_vector']:,} equations have a result that somebody else worked out "
         f"({counted['external_from_documents']:,} in a document, {counted['external_from_peers']:,} by a "

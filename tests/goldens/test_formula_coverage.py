@@ -27,6 +27,7 @@ SAME_SHAPE = [
     {"cbam.2025-2547.annex2.g.carbonate", "cbam.2025-2547.annex2.g.oxide"},
     {"cbam.2025-2547.annex3.eq51", "cbam.2025-2547.annex3.eq52"},
     {"cbam.2025-2547.annex3.eq64", "cbam.2025-2547.annex3.eq65"},
+    {"ghgp.scope3.11.2", "ghgp.scope3.3.2"},
     {"pcaf.a.attribution", "pcaf.a.attribution.property"},
 ]
 FAMILIES = ("cbam", "scope-3", "pcaf", "freight", "energy", "gleam", "targets-and-software")
@@ -90,7 +91,8 @@ def test_a_form_printed_again_is_named_once_and_counted_apart() -> None:
 
 
 def shape(equation: Equation) -> tuple[object, ...]:
-    """The expression with its names taken away, and the dimensions that stand in their places."""
+    """The expression with its names taken away, the dimensions that stand in their places, and those that may
+    stand where the equation leaves them open."""
     places: dict[str, str] = {}
 
     def place(match: re.Match[str]) -> str:
@@ -102,7 +104,9 @@ def shape(equation: Equation) -> tuple[object, ...]:
     signature = equation.signature()
     quantities = [(item.symbol, item.unit or "1", bool(item.index)) for item in signature.inputs]
     quantities += [(name, unit, False) for name, unit in signature.outputs]
-    return text, *sorted((places[name], parse_unit(unit).dimension, many) for name, unit, many in quantities)
+    spoken_of = {parse_unit(unit).dimension for unit in equation.activity_units or ()}
+    dimensions = sorted((places[name], parse_unit(unit).dimension, many) for name, unit, many in quantities)
+    return text, *dimensions, frozenset(spoken_of)
 
 
 def test_equations_of_one_document_differ_in_more_than_their_names() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.calculation.model import CalculationContext
+from greenlang_assets.core.calculation.prepare import open_inputs
 from greenlang_assets.core.units import parse_unit
 
 HERE = Path(__file__).parent
@@ -43,7 +44,8 @@ def test_every_verified_example_is_calculated_or_excepted():
 def test_a_worked_example_comes_out_as_stated(engine, name):
     example, how = EXAMPLES[name], CALCULATIONS[name]
     context = CalculationContext(gwp_set=how["gwp_set"] or None)
-    result = engine.calculate(how["formula_id"], {"activity": how["activity"]}, context)
+    (quantity,) = open_inputs(engine.formula(how["formula_id"]))
+    result = engine.calculate(how["formula_id"], {quantity.symbol: how["activity"]}, context)
     output = result.output(how["output"])
     stated = Decimal(example["expected"])
     assert parse_unit(output.unit) == parse_unit(example["unit"])

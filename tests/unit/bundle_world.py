@@ -29,6 +29,8 @@ from resources.platform import Platform
 SOURCE = sha256_hex(b"a city's file")
 GAS = "us-epa/stationary-combustion/2024/natural-gas-natural-gas/us/2024/mmbtu/gross"
 DIESEL = "uk-desnz/conversion-factors/2024/fuels-liquid-fuels-diesel-average-biofuel-blend/gb/2024/l/scope-1"
+RAIL = "uk-desnz/conversion-factors/2024/business-travel-land-rail-national-rail/gb/2024/passenger_km/scope-3"
+HOTEL = "uk-desnz/conversion-factors/2024/hotel-stay-hotel-stay-uk/gb/2024/room_night/scope-3"
 _ROW = {
     "tenant": "town",
     "period": "2016",
@@ -154,11 +156,11 @@ class World:
         catalogue, library = self.engine.catalogue, self.engine.library
         power = catalogue.frame.filter(edition="eGRID2012", region="US-EGRID-RFCW")["factor_id"].to_list()
         near = catalogue.frame.filter(pl.col("publisher").is_in(["us-epa"])).head(40)["factor_id"].to_list()
-        wanted = pl.col("factor_id").is_in([GAS, DIESEL, *power, *near])
+        wanted = pl.col("factor_id").is_in([GAS, DIESEL, RAIL, HOTEL, *power, *near])
         self._put("factors/catalogue", catalogue.frame.filter(wanted), list(FACTOR_KEY))
         self._put("factors/fuel_properties", catalogue.properties, ["property_id"])
         self._put("factors/ipcc_gwp", self.engine.gwp.frame, ["gwp_set", "gas", "horizon_years"])
-        kept = {GAS, DIESEL, *power}
+        kept = {GAS, DIESEL, RAIL, HOTEL, *power}
         formulas = [
             *(("equation", item) for item in library.equations),
             *(("binding", item) for item in library.bindings if item.factor_id in kept),

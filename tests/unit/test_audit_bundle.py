@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import polars as pl
 import pytest
-from bundle_world import DIESEL, GAS, World, codes, relisted, resealed_lines, resealed_totals
+from bundle_world import DIESEL, GAS, HOTEL, RAIL, World, codes, relisted, resealed_lines, resealed_totals
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from greenlang_assets.core.calculation.engine import CalculationEngine
@@ -112,6 +112,13 @@ CALCULATIONS = {
         {},
     ),
     "CO2e of the publisher": (f"nz.mfe.2.activity-factor/{DIESEL}", {"activity": "1000 L"}, None, {}),
+    "a sum without one of its terms": (
+        f"ghgp.scope3.6.1/{RAIL}",
+        {"distance": "200 passenger_km"},
+        "AR5",
+        {},
+    ),
+    "the other term of that sum": (f"ghgp.scope3.6.1/{HOTEL}", {"nights": "3 room_night"}, None, {}),
     "an equation": (
         "epa.cccl.electricity.location-based",
         {"activity": "2 GWh", "ef_co2": "820 lb[CO2]/MWh", "ef_ch4": 0.01, "ef_n2o": 0.001},

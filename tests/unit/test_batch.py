@@ -1,5 +1,7 @@
 """The batch: every row is a line or a rejected row with its reason, and sums are exact."""
 
+from fractions import Fraction
+
 import polars as pl
 import pytest
 
@@ -101,6 +103,71 @@ def test_a_line_holds_the_integers_of_the_engine_and_the_way_to_its_source(engin
     assert result.lines["activity_sha256"].to_list() == [
         row_sha256(row) for row in activity.iter_rows(named=True)
     ]
+
+
+VALUE_CHAIN = {
+    "rail": ("ghgp.scope3.6.1", "uk-desnz", "conversion-factors", "2024", "passenger_km", 200.0),
+    "hotel-stay-hotel-stay-uk": (
+        "ghgp.scope3.6.1",
+        "uk-desnz",
+        "conversion-factors",
+        "2024",
+        "room_night",
+        3.0,
+    ),
+    "freighting-goods-rail-freight-train": (
+        "ileap.element",
+        "uk-desnz",
+        "conversion-factors",
+        "2025",
+        "tonne_km",
+        1e4,
+    ),
+    "material-use-metal-metal-steel-cans-primary-material-production": (
+        "ghgp.scope3.1.4",
+        "uk-desnz",
+        "conversion-factors",
+        "2025",
+        "tonne",
+        2.5,
+    ),
+    "waste-disposal-metal-metal-steel-cans-landfill": (
+        "ghgp.scope3.5.2",
+        "uk-desnz",
+        "conversion-factors",
+        "2025",
+        "tonne",
+        0.8,
+    ),
+    "naics-111110-soybean-farming": (
+        "ghgp.scope3.1.5",
+        "us-epa",
+        "supply-chain",
+        "v1.3.0",
+        "USD[2022]",
+        1e6,
+    ),
+}
+
+
+def test_the_value_chain_is_calculated_by_the_formula_of_what_each_row_is(engine):
+    rows, how = [], []
+    for activity, (_, publisher, dataset, edition, unit, quantity) in VALUE_CHAIN.items():
+        place = {"activity": activity, "data_year": 2025}
+        region = "US" if publisher == "us-epa" else "GB"
+        rows.append(place | {"scope": "3", "region": region, "unit": unit, "quantity": quantity})
+        how.append(
+            place
+            | {"factor_activity": activity, "publisher": publisher, "dataset": dataset, "edition": edition}
+            | {"activity_unit": unit, "gwp_set": "AR5"}
+        )
+    result = run(engine, activities(*rows), methods(*how))
+    assert result.rejected.is_empty()
+    for line in result.lines.iter_rows(named=True):
+        equation, *_, quantity = VALUE_CHAIN[line["activity"]]
+        assert line["formula_id"] == f"{equation}/{line['factor_id']}"
+        factor = engine.catalogue.factor(line["factor_id"])
+        assert line["co2e_mg"] == round(Fraction(repr(factor.co2e)) * Fraction(quantity) * 10**6)
 
 
 def test_scope_2_has_both_figures_and_scope_1_one(engine):

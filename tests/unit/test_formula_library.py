@@ -204,6 +204,76 @@ def test_an_open_unit_is_the_row_s_own() -> None:
     assert net.vectors[0].outputs == {"co2e": Fraction(7, 5)}
 
 
+SUM = """
+family: test-sum
+equations:
+  - id: test.sum
+    version: 1.0.0
+    title: A distance and a stay
+    domain: carbon
+    citation:
+      {publisher: Us, document: A test, locator: line 2, text: official, read_in: here, licence: ours}
+    inputs:
+      - {symbol: energy, unit: "{unit}"}
+      - {symbol: ef, unit: "kg[CO2e]/{unit}", role: factor}
+      - {symbol: hours, unit: "FTE*h"}
+      - {symbol: ef_hour, unit: "kg[CO2e]/(FTE*h)", role: factor}
+    outputs: [{symbol: co2e, unit: "kg[CO2e]"}]
+    activity_units: ["kWh[net]"]
+    expression: co2e = energy * ef + hours * ef_hour
+    vectors:
+      - {inputs: {energy: 2, ef: 3, hours: 5, ef_hour: 7}, outputs: {co2e: 41}, source: by hand}
+bindings:
+  - equation: test.sum
+    factors: {publisher: uk-test, factor_id: "uk-test/fuels/2024/gas*"}
+    roles: {ef: co2e}
+    absent: [hours, ef_hour]
+    vectors: {energy: 1}
+    expect: {co2e: co2e}
+  - equation: test.sum
+    factors: {publisher: uk-test, activity_unit: "FTE*h"}
+    roles: {ef_hour: co2e}
+    absent: [energy, ef]
+    vectors: {hours: 1}
+    expect: {co2e: co2e}
+"""
+
+
+def test_a_binding_has_one_term_of_a_sum_and_the_others_are_zero() -> None:
+    found = library(SUM)
+    assert found.prove().faults == []
+    gas, desk = (found.find_binding(factor_id=f"uk-test/fuels/2024/{name}") for name in ("gas-net", "desk"))
+    assert [(item.symbol, item.unit) for item in gas.inputs] == [("energy", "kWh[net]")]
+    assert [(item.symbol, item.unit) for item in desk.inputs] == [("hours", "FTE*h")]
+    assert gas.constants == {"ef": Fraction(1, 5), "hours": 0, "ef_hour": 0}
+    assert evaluate_exact(desk, {"hours": 10}) == {"co2e": 3}
+    assert evaluate_float(gas, {"energy": 10.0}) == {"co2e": 2.0}
+    assert (gas.content["absent"], desk.content["absent"]) == (["hours", "ef_hour"], ["energy", "ef"])
+    assert "absent" not in library().bindings[0].content
+    with pytest.raises(GreenlangError, match="fixed by the binding"):
+        evaluate_exact(gas, {"energy": 1, "hours": 1})
+
+
+def test_an_equation_takes_only_the_units_of_which_its_source_speaks() -> None:
+    wrong = SUM.replace("fuels/2024/gas*", "fuels/2024/desk*").replace('activity_unit: "FTE*h"', "year: 1900")
+    with pytest.raises(GreenlangError, match="BINDING_RULE"):
+        library(wrong)
+    (fault,) = (
+        library(wrong.partition("  - equation: test.sum\n    factors: {publisher: uk-test, year")[0])
+        .prove()
+        .faults
+    )
+    assert (fault.error.code, fault.error.found) == ("FORMULA_UNIT_STRANGE", "FTE*h")
+    with pytest.raises(GreenlangError, match="no unit holds"):
+        library(SUM.replace("{unit}", "kWh"))
+
+
+@pytest.mark.parametrize("absent", ["[nothing]", "[ef]"])
+def test_absent_inputs_are_inputs_that_nothing_feeds(absent: str) -> None:
+    with pytest.raises(GreenlangError, match="an absent input is an input that nothing feeds"):
+        library(SUM.replace("[hours, ef_hour]", absent))
+
+
 def test_counts_keep_the_three_things_apart() -> None:
     counted = library().stats()
     assert (counted["equations"], counted["second_hand"], counted["bindings"]) == (1, 1, 4)
@@ -215,6 +285,7 @@ def test_counts_keep_the_three_things_apart() -> None:
     assert counted["external_from_peers"] == 0
     assert counted["bindings_with_external_figure"] == 0, "a figure put in and expected is no outside proof"
     assert counted["unbound_rows"] == 1
+    assert counted["largest_share"] == {"equation": "test.by-gas", "bindings": 2, "share": 0.5}
     assert counted["duplicates"] == 0
     assert [gap["id"] for gap in counted["gaps"]] == ["test.missing"]
 

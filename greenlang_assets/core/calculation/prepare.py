@@ -32,7 +32,8 @@ class OpenEquation:
         unit: the unit of activity, where the equation leaves it open.
 
     Raises:
-        GreenlangError: ``FORMULA_UNIT_MISSING``, ``FORMULA_UNIT_FIXED``, ``UNIT_UNKNOWN``.
+        GreenlangError: ``FORMULA_UNIT_MISSING``, ``FORMULA_UNIT_FIXED``, ``FORMULA_UNIT_STRANGE``,
+            ``UNIT_UNKNOWN``.
     """
 
     def __init__(self, equation: Equation, unit: str | None) -> None:
@@ -58,12 +59,8 @@ class OpenEquation:
         self.constants: Mapping[str, Fraction] = {}
         canonical = None if unit is None else normalise_unit(unit)
         self.plan = equation.plan_in(canonical)
-        self.inputs = tuple(
-            item.model_copy(update={"unit": equation.unit_of(item, canonical)}) for item in equation.inputs
-        )
-        self.outputs = tuple(
-            item.model_copy(update={"unit": equation.unit_of(item, canonical)}) for item in equation.outputs
-        )
+        self.inputs = equation.inputs_in(canonical)
+        self.outputs = equation.outputs_in(canonical)
 
 
 Formula = OpenEquation | Binding
@@ -246,7 +243,7 @@ def _check_names(formula: Formula, wanted: Sequence[FormulaInput], given: Mappin
     if unknown:
         fixed = [item.symbol for item in formula.inputs if item.role == "gwp" or item.rows]
         if isinstance(formula, Binding):
-            fixed += list(formula.rule.roles)
+            fixed += list(formula.bound_symbols)
         hint = None
         if unknown[0] in fixed:
             hint = "this figure comes from the factor, the GWP set or the formula's own table"

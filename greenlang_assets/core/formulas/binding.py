@@ -125,31 +125,34 @@ class Binding:
         """The unit of activity with its calorific basis."""
         return qualify(self.row["activity_unit"], calorific_basis=self.row["calorific_basis"])
 
-    @property
+    @cached_property
     def _unit(self) -> str | None:
-        return self.activity_unit.text if self.equation.is_generic else None
+        if not self.equation.is_generic:
+            return None
+        if self.equation.activity_units and not self.equation.depends_on_unit(self.rule.roles):
+            return self.equation.activity_units[0]  # of terms that this binding does not have
+        return self.activity_unit.text
 
     @property
     def plan(self) -> Plan:
         """The checked operations."""
         return self.equation.plan_in(self._unit)
 
+    @property
+    def bound_symbols(self) -> tuple[str, ...]:
+        """The inputs that are no longer open: those of the factor row, and those of absent terms."""
+        return (*self.rule.roles, *self.rule.absent)
+
     @cached_property
     def inputs(self) -> tuple[FormulaInput, ...]:
         """The inputs that are still open, in the units of this binding."""
-        return tuple(
-            item.model_copy(update={"unit": self.equation.unit_of(item, self._unit)})
-            for item in self.equation.inputs
-            if item.symbol not in self.rule.roles
-        )
+        bound = self.bound_symbols
+        return tuple(item for item in self.equation.inputs_in(self._unit) if item.symbol not in bound)
 
-    @cached_property
+    @property
     def outputs(self) -> tuple[FormulaOutput, ...]:
         """The outputs, in the units of this binding."""
-        return tuple(
-            item.model_copy(update={"unit": self.equation.unit_of(item, self._unit)})
-            for item in self.equation.outputs
-        )
+        return self.equation.outputs_in(self._unit)
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
@@ -158,10 +161,9 @@ class Binding:
         Raises:
             GreenlangError: ``UNIT_MISMATCH`` where the row's unit does not fit the symbol.
         """
-        declared = {item.symbol: item for item in self.equation.inputs}
+        units = {item.symbol: item.unit for item in self.equation.inputs_in(self._unit)}
         return tuple(
-            self._figure(symbol, column, self.equation.unit_of(declared[symbol], self._unit))
-            for symbol, column in self.rule.roles.items()
+            self._figure(symbol, column, units[symbol]) for symbol, column in self.rule.roles.items()
         )
 
     def _figure(self, symbol: str, column: str, unit: str) -> Figure:
@@ -177,8 +179,9 @@ class Binding:
 
     @cached_property
     def constants(self) -> Mapping[str, Fraction]:
-        """The figures by symbol, exact, in the equation's units."""
-        return {figure.symbol: figure.value for figure in self.figures}
+        """The figures by symbol, exact, in the equation's units, and zero for the inputs of absent terms."""
+        fixed = {figure.symbol: figure.value for figure in self.figures}
+        return fixed | dict.fromkeys(self.rule.absent, Fraction(0))
 
     @cached_property
     def vectors(self) -> tuple[BindingVector, ...]:
@@ -216,21 +219,25 @@ class Binding:
         return (BindingVector(inputs, stated, source, self.rule.is_external),)
 
     def _stated(self, output: FormulaOutput, inputs: Mapping[str, Value]) -> Fraction:
-        """The publisher's figure per unit of activity, times the vector's activity, in the output's unit."""
-        activity = next(item for item in self.inputs if item.role == "activity")
-        quantity = number(activity.symbol, str(inputs[activity.symbol]))
-        unit = (parse_unit(output.unit) / parse_unit(activity.unit)).text
-        return self._figure(output.symbol, self.rule.expect[output.symbol], unit).value * quantity
+        """The publisher's figure per unit of activity, times the quantities, in the output's unit."""
+        quantity, unit = Fraction(1), parse_unit(output.unit)
+        for item in self.inputs:
+            if item.role in ("activity", "property"):
+                quantity *= number(item.symbol, str(inputs[item.symbol]))
+                unit = unit / parse_unit(item.unit)
+        return self._figure(output.symbol, self.rule.expect[output.symbol], unit.text).value * quantity
 
     @cached_property
     def content(self) -> dict[str, Any]:
         """What the hash covers: equation, factor row, and the figures in the units used."""
+        absent = {"absent": list(self.rule.absent)} if self.rule.absent else {}
         return {
             "id": self.id,
             "version": self.version,
             "equation": {"id": self.equation.id, "sha256": self.equation.sha256},
             "factor": {"id": self.factor_id, "sha256": self.factor.sha256},
             "unit": self.activity_unit.text,
+            **absent,
             "figures": [
                 {
                     "symbol": item.symbol,

@@ -102,12 +102,19 @@ class Library:
                 raise _rule_error(where, "roles name inputs with the role factor", symbol, factors)
             if column not in COLUMN_GAS:
                 raise _rule_error(where, "no factor column is called so", column, ", ".join(COLUMN_GAS))
-        selected = frame
-        for column, wanted in rule.factors.items():
+        for symbol in rule.absent:
+            if symbol not in symbols or symbol in rule.roles or symbols[symbol].index is not None:
+                others = ", ".join(name for name in symbols if name not in rule.roles)
+                raise _rule_error(where, "an absent input is an input that nothing feeds", symbol, others)
+        for column in rule.factors:
             if column not in FACTOR_SCHEMA:
                 raise _rule_error(where, "no factor column is called so", column, ", ".join(FACTOR_SCHEMA))
-            values = wanted if isinstance(wanted, list) else [wanted]
-            selected = selected.filter(_matches(column, values))
+        selected = frame.filter(
+            *(
+                _matches(column, wanted if isinstance(wanted, list) else [wanted])
+                for column, wanted in rule.factors.items()
+            )
+        )
         complete = selected.drop_nulls(list(rule.roles.values()))
         self.unbound[equation.id] += selected.height - complete.height
         if not complete.height:
@@ -244,6 +251,15 @@ class Library:
             )
         return proof
 
+    @property
+    def largest_share(self) -> dict[str, Any] | None:
+        """The equation with the most bindings, their number and their share of all; None without bindings."""
+        counts = Counter(binding.equation.id for binding in self._bindings.values())
+        if not counts:
+            return None
+        equation, most = min(counts.items(), key=lambda item: (-item[1], item[0]))
+        return {"equation": equation, "bindings": most, "share": round(most / counts.total(), 4)}
+
     def stats(self) -> dict[str, Any]:
         """Counts: equations (official text read), second_hand, bindings, and how they are proved.
 
@@ -272,6 +288,7 @@ class Library:
             "second_hand": len(self._equations) - len(official),
             "same_form": sum(len(item.citation.same_form or ()) for item in self._equations.values()),
             "bindings": len(self._bindings),
+            "largest_share": self.largest_share,
             "by_family": {name: dict(sorted(counts.items())) for name, counts in sorted(families.items())},
             "by_domain": {name: dict(sorted(counts.items())) for name, counts in sorted(domains.items())},
             "with_external_vector": sum(map(bool, external)),
@@ -287,9 +304,14 @@ class Library:
 def _matches(column: str, values: list[Any]) -> pl.Expr:
     texts = [value for value in values if value is not None]
     dtype = FACTOR_SCHEMA[column]
+    begins: list[str] = []
     if dtype == pl.String():
         texts = [str(value) for value in texts]
+        begins = [text[:-1] for text in texts if text.endswith("*")]
+        texts = [text for text in texts if not text.endswith("*")]
     found = pl.col(column).is_in(pl.Series(texts, dtype=dtype).implode())
+    for beginning in begins:
+        found |= pl.col(column).str.starts_with(beginning)
     return found | pl.col(column).is_null() if None in values else found
 
 

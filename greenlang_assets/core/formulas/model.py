@@ -4,13 +4,14 @@ Belongs here: the shape of equations and family files, an equation's identity an
 Does not belong here: bindings to factors (``binding``), reading files (``library``).
 
 The unit of an input or output may hold ``{unit}``: the equation then speaks of "per unit of activity",
-and each binding says which unit that is (``kg[CO2e]/{unit}`` becomes ``kg[CO2e]/kWh[gross]``).
+and each binding says which unit that is (``kg[CO2e]/{unit}`` becomes ``kg[CO2e]/kWh[gross]``). Where the
+source says of which quantities it speaks, ``activity_units`` names them, and no other may stand there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cached_property
@@ -25,7 +26,7 @@ from greenlang_assets.core.formulas.parser import parse
 from greenlang_assets.core.formulas.plan import Plan
 from greenlang_assets.core.formulas.rounding import MAX_PRECISION, PRECISION
 from greenlang_assets.core.provenance.canonical import content_sha256
-from greenlang_assets.core.units import normalise_unit
+from greenlang_assets.core.units import normalise_unit, parse_unit
 
 #: Stands for ``{unit}`` while an equation is checked by itself: a unit that nothing else mixes with.
 GENERIC_UNIT = "item"
@@ -144,7 +145,10 @@ class Vector(_Record):
 
 
 class Equation(_Record):
-    """A formula as its source states it: one expression, its symbols, its citation, its worked cases."""
+    """A formula as its source states it: one expression, its symbols, its citation, its worked cases.
+
+    ``activity_units`` are units that ``{unit}`` may stand for; others of the same dimension do as well.
+    """
 
     id: _Id
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
@@ -155,6 +159,7 @@ class Equation(_Record):
     inputs: tuple[FormulaInput, ...] = Field(min_length=1)
     outputs: tuple[FormulaOutput, ...] = Field(min_length=1)
     indices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    activity_units: tuple[str, ...] | None = Field(default=None, min_length=1)
     expression: str
     vectors: tuple[Vector, ...] = Field(min_length=1)
     valid_from: str | None = Field(default=None, pattern=r"^\d{4}(-\d\d-\d\d)?$")
@@ -168,6 +173,12 @@ class Equation(_Record):
         strange = sorted({name for vector in self.vectors for name in vector.outputs} - known)
         if strange:
             raise ValueError(f"a vector states {strange[0]}, which is no output")
+        return self
+
+    @model_validator(mode="after")
+    def _activity_units_have_a_place(self) -> Equation:
+        if self.activity_units and not self.is_generic:
+            raise ValueError("activity_units are named, and no unit holds {unit}")
         return self
 
     @cached_property
@@ -189,6 +200,32 @@ class Equation(_Record):
         """The canonical unit of an input or output, ``{unit}`` filled in."""
         return normalise_unit(item.unit.replace(_PLACEHOLDER, f"({unit or GENERIC_UNIT})"))
 
+    def inputs_in(self, unit: str | None) -> tuple[FormulaInput, ...]:
+        """The inputs with their canonical units, ``{unit}`` filled in."""
+        found = self._inputs_in.get(unit)
+        if found is None:
+            found = self._inputs_in[unit] = tuple(
+                item.model_copy(update={"unit": self.unit_of(item, unit)}) for item in self.inputs
+            )
+        return found
+
+    def outputs_in(self, unit: str | None) -> tuple[FormulaOutput, ...]:
+        """The outputs with their canonical units, ``{unit}`` filled in."""
+        found = self._outputs_in.get(unit)
+        if found is None:
+            found = self._outputs_in[unit] = tuple(
+                item.model_copy(update={"unit": self.unit_of(item, unit)}) for item in self.outputs
+            )
+        return found
+
+    @cached_property
+    def _inputs_in(self) -> dict[str | None, tuple[FormulaInput, ...]]:
+        return {}
+
+    @cached_property
+    def _outputs_in(self) -> dict[str | None, tuple[FormulaOutput, ...]]:
+        return {}
+
     def signature(self, unit: str | None = None) -> Signature:
         """What the dimension check needs to know."""
         return Signature(
@@ -207,16 +244,39 @@ class Equation(_Record):
             indices=self.indices,
         )
 
+    def depends_on_unit(self, symbols: Collection[str]) -> bool:
+        """Whether one of these inputs is per ``{unit}``."""
+        return any(_PLACEHOLDER in item.unit for item in self.inputs if item.symbol in symbols)
+
     def plan_in(self, unit: str | None) -> Plan:
-        """The checked operations, for one unit of activity where the equation leaves it open."""
+        """The checked operations, for one unit of activity where the equation leaves it open.
+
+        Raises:
+            GreenlangError: ``FORMULA_UNIT_STRANGE`` for a unit of which the equation does not speak, and
+                those of the dimension check.
+        """
         found = self._plans.get(unit)
         if found is None:
+            self._admit(unit)
             try:
                 found = self._plans[unit] = check(self.program, self.signature(unit))
             except GreenlangError as error:
                 error.where["formula"] = self.id
                 raise
         return found
+
+    def _admit(self, unit: str | None) -> None:
+        if unit is None or self.activity_units is None:
+            return
+        dimension = parse_unit(unit).dimension
+        if all(parse_unit(allowed).dimension != dimension for allowed in self.activity_units):
+            raise GreenlangError(
+                "FORMULA_UNIT_STRANGE",
+                "this equation does not speak of quantities in that unit",
+                found=unit,
+                expected="a unit of the dimension of " + " or ".join(self.activity_units),
+                where={"formula": self.id},
+            )
 
     @cached_property
     def _plans(self) -> dict[str | None, Plan]:
@@ -272,7 +332,9 @@ class BindingRule(_Record):
     """Which factor rows an equation is bound to, and which of their columns feed which symbols.
 
     ``factors`` maps columns of the factor table to a value or a list of values (null matches an empty
-    cell). ``roles`` maps symbols to columns; a row without a figure in one of them is not bound.
+    cell, a text that ends with ``*`` all that begin with it). ``roles`` maps symbols to columns; a row
+    without a figure in one of them is not bound. ``absent`` names the inputs of those terms of a sum that
+    these bindings do not have (a flight has no hotel nights): they are zero.
     ``vectors`` holds the other inputs of each binding's test vector and ``gwp_set`` for GWP inputs;
     ``expect`` maps outputs to columns that state the expected result for one unit of activity, within
     ``tolerance`` where the publisher rounded.
@@ -281,6 +343,7 @@ class BindingRule(_Record):
     equation: str
     factors: dict[str, Any] = Field(min_length=1)
     roles: dict[str, str] = Field(min_length=1)
+    absent: tuple[str, ...] = ()
     vectors: dict[str, Any] = Field(min_length=1)
     expect: dict[str, str] = Field(default_factory=dict)
     tolerance: _EXACT | None = None

@@ -242,7 +242,8 @@ def doubles(library: Formulas) -> list[tuple[str, str]]:
     """Formulas that repeat another: same canonical expression, same dimensions, same parameter cells."""
     seen: dict[Any, str] = {}
     found = []
-    signatures: dict[tuple[str, str], Any] = {}
+    signatures: dict[tuple[str, str], int] = {}
+    numbered: dict[Any, int] = {}  # a signature is compared once, and its number for each binding
     formulas: list[Equation | Binding] = [*library.equations, *library.bindings]
     for formula in formulas:
         cells: tuple[Any, ...] = ()
@@ -251,10 +252,11 @@ def doubles(library: Formulas) -> list[tuple[str, str]]:
         try:
             if isinstance(formula, Binding):
                 equation = formula.equation
-                cells = (formula.factor_id, *sorted(formula.rule.roles.items()))
+                cells = (formula.factor_id, *sorted(formula.rule.roles.items()), *formula.rule.absent)
                 unit = formula.activity_unit.text if equation.is_generic else ""
             if (equation.id, unit) not in signatures:
-                signatures[equation.id, unit] = _signature(equation, unit or None)
+                signature = _signature(equation, unit or None)
+                signatures[equation.id, unit] = numbered.setdefault(signature, len(numbered))
             identity = (signatures[equation.id, unit], cells)
         except GreenlangError:
             continue  # a formula that cannot be read is a fault of its own, named by prove()

@@ -1523,7 +1523,7 @@ class Check:
         gwp_sha256: str | None = None,
     ) -> tuple[dict[str, Fraction], str | None]:
         """Figures of the factor and GWP values, exactly, in the formula's units; hash of the GWPs taken."""
-        values: dict[str, Fraction] = {}
+        values: dict[str, Fraction] = {str(symbol): Fraction(0) for symbol in definition.get("absent", ())}
         applied = False
         for figure in definition.get("figures", ()):
             assert factor is not None
@@ -1596,7 +1596,7 @@ class Check:
 
     def one_input(self, formula: Formula, definition: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         """The one input that a line's quantity feeds."""
-        bound = {figure["symbol"] for figure in definition["figures"]}
+        bound = {figure["symbol"] for figure in definition["figures"]} | set(definition.get("absent", ()))
         found = [
             item
             for item in formula.inputs.values()
@@ -1698,6 +1698,8 @@ class Check:
             formula, definition, factor, gwp_of["set"], table, gwp_of["sha256"]
         )
         require(gwp_sha256 == gwp_of["sha256"], "GWP_ALTERED", "the GWP values are not the calculation's")
+        twice = sorted(constants.keys() & rounded.keys())
+        require(not twice, "FORMULA_WRONG", f"{', '.join(twice)} is fixed by the formula and given as well")
         outputs = {item["symbol"]: item for item in body["outputs"]}
         require(outputs.keys() == formula.outputs.keys(), "NUMBER_WRONG", "outputs are missing or added")
         results = self.results(formula, {**constants, **rounded}, {**constants, **exact}, body["keys"])
