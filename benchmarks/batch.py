@@ -28,7 +28,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.batch_data import GWP_SET, Workload, workload
+from benchmarks.batch_data import Workload, gwp_values, workload
 from benchmarks.batch_peers import DuckPeer, PolarsPeer
 from greenlang_assets.core.calculation.batch_blocks import block_hashes
 from greenlang_assets.core.calculation.batch_columns import Batch
@@ -64,14 +64,6 @@ def _questions(work: Workload) -> pl.DataFrame:
     return pl.scan_parquet(work.path).select("activity", "region", "data_year", "unit").unique().collect()
 
 
-def _gwp(engine: CalculationEngine) -> dict[str, float]:
-    return {
-        "co2": 1.0,
-        "ch4": engine.gwp.for_combustion(GWP_SET, "CH4").value,
-        "n2o": engine.gwp.value(GWP_SET, "N2O").value,
-    }
-
-
 def _ours(resolver: Resolver, work: Workload, rows: pl.DataFrame) -> Any:
     return Batch(resolver, work.method).calculate(rows, BY)
 
@@ -84,7 +76,7 @@ def _proved(resolver: Resolver, work: Workload, rows: pl.DataFrame) -> Any:
 def _in_memory(work: Workload, engine: CalculationEngine) -> dict[str, Any]:
     rows = pl.read_parquet(work.path).rechunk()
     resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
-    polars_peer, duck = PolarsPeer(work, _gwp(engine)), DuckPeer(work, _gwp(engine), THREADS)
+    polars_peer, duck = PolarsPeer(work, gwp_values(engine)), DuckPeer(work, gwp_values(engine), THREADS)
     duck.load()
     ours = _ours(resolver, work, rows)
     assert not ours.without, "every row of the workload can be calculated"
@@ -117,7 +109,7 @@ _SUMMED = ("co2_mg", "ch4_mg", "n2o_mg", "co2e_mg")
 def _to_files(work: Workload, engine: CalculationEngine, folder: Path) -> dict[str, Any]:
     """From the Parquet file to all result rows as Parquet; ours with blocks hashed and plans written."""
     resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
-    polars_peer, duck = PolarsPeer(work, _gwp(engine)), DuckPeer(work, _gwp(engine), THREADS)
+    polars_peer, duck = PolarsPeer(work, gwp_values(engine)), DuckPeer(work, gwp_values(engine), THREADS)
     out = folder / "out"
 
     def ours() -> None:

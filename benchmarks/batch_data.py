@@ -12,13 +12,17 @@ is asked for. Quantities are random with a fixed seed; nothing of them is publis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from greenlang_assets.core.calculation.batch_plans import Plan, resolve_all
+from greenlang_assets.core.calculation.batch_layout import CH4, CO2, CO2E, GWP_CH4, GWP_CO2, GWP_N2O, N2O
+from greenlang_assets.core.calculation.batch_plans import Plan, ready_formula, resolve_all
 from greenlang_assets.core.calculation.engine import CalculationEngine
+from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.tenants.contracts import METHOD
 from greenlang_assets.core.units import conversion
 
@@ -80,7 +84,7 @@ def workload(folder: Path, rows: int, engine: CalculationEngine) -> Workload:
     return Workload(
         path=path,
         method=_method(asked),
-        factors=series.drop("publisher", "dataset", "edition", "factor_activity"),
+        factors=series.drop("publisher", "dataset", "edition", "factor_activity", "catalogue_unit"),
         units=units.with_columns(
             pl.Series("ratio", [float(conversion(*pair)) for pair in units.iter_rows()])
         ),
@@ -93,37 +97,58 @@ def _series(engine: CalculationEngine) -> pl.DataFrame:
         "factor_id", "publisher", "dataset", "edition", "region", "year", "scope", "calorific_basis",
         factor_activity="activity", plain_unit="activity_unit",
     ).with_columns(
-        factor_unit=pl.when(pl.col("calorific_basis").is_null())
+        catalogue_unit=pl.when(pl.col("calorific_basis").is_null())
         .then("plain_unit")
         .otherwise(pl.format("{}[{}]", "plain_unit", "calorific_basis"))
     ).drop("plain_unit", "calorific_basis").with_columns(
-        activity=pl.concat_str("factor_activity", "publisher", "dataset", "factor_unit", separator="-")
+        activity=pl.concat_str("factor_activity", "publisher", "dataset", "catalogue_unit", separator="-")
         .str.to_lowercase()
         .str.replace_all(r"[^a-z0-9]+", "-")
         .str.strip_chars("-")
     )  # fmt: skip
-    figures = {name: pl.Series(name, _figures(engine, name), dtype=pl.Float64) for name in _GASES}
-    by_id = pl.DataFrame({"factor_id": [item.factor_id for item in engine.library.bindings], **figures})
-    by_id = by_id.unique("factor_id", keep="none")
-    # A gas that a factor with gases does not give is nothing of it, for those who add without asking.
-    some = pl.any_horizontal(pl.col(name).is_not_null() for name in _GASES[:3])
-    by_id = by_id.with_columns(
-        pl.when(some).then(pl.col(name).fill_null(0.0)).alias(name) for name in _GASES[:3]
+    figures = pl.DataFrame(
+        [row for row in map(partial(_figures, engine), frame["factor_id"]) if row is not None],
+        schema={"factor_id": pl.String(), "factor_unit": pl.String(), **dict.fromkeys(_GASES, pl.Float64())},
+        orient="row",
     )
     key = ("activity", "region", "year")
     single = frame.unique(key, keep="none")
-    return single.join(by_id, on="factor_id", how="left", maintain_order="left").sort(key)
+    return single.join(figures, on="factor_id", how="left", maintain_order="left").sort(key)
 
 
 _GASES = ("ef_co2", "ef_ch4", "ef_n2o", "ef_co2e")
 
 
-def _figures(engine: CalculationEngine, name: str) -> list[float | None]:
-    """One figure of each binding, kg per unit of its activity, as the engine uses it."""
-    return [
-        next((float(figure.value) for figure in item.figures if figure.symbol == name), None)
-        for item in engine.library.bindings
-    ]
+def _figures(engine: CalculationEngine, factor_id: str) -> tuple[Any, ...] | None:
+    """A factor's figures in kg per unit as its formula uses them; None where a join cannot do what it does.
+
+    A gas that a factor with gases does not give is nothing of it, for those who add without asking.
+    """
+    try:
+        ready = ready_formula(factor_id, GWP_SET, engine.library, engine.gwp)
+    except GreenlangError:
+        return None
+    row = ready.coefficients
+    if row is None or any(row[at + 1] not in (0.0, 1.0) for at in (CO2, CH4, N2O, CO2E)):
+        return None
+    gases = tuple(float(row[at]) for at in (CO2, CH4, N2O))
+    weights = tuple(float(row[at]) for at in (GWP_CO2, GWP_CH4, GWP_N2O))
+    if not any(gases):
+        return (factor_id, ready.bounds.unit, None, None, None, float(row[CO2E]))
+    usual = tuple(gwp_values(engine).values())
+    as_usual = all(
+        not gas or weight == wanted for gas, weight, wanted in zip(gases, weights, usual, strict=True)
+    )
+    return (factor_id, ready.bounds.unit, *gases, None) if as_usual and not row[CO2E] else None
+
+
+def gwp_values(engine: CalculationEngine) -> dict[str, float]:
+    """GWP of CO2, CH4 and N2O from combustion, which the peers weigh with."""
+    return {
+        "co2": 1.0,
+        "ch4": engine.gwp.for_combustion(GWP_SET, "CH4").value,
+        "n2o": engine.gwp.value(GWP_SET, "N2O").value,
+    }
 
 
 def _questions(series: pl.DataFrame, engine: CalculationEngine) -> pl.DataFrame:
@@ -143,11 +168,11 @@ def _questions(series: pl.DataFrame, engine: CalculationEngine) -> pl.DataFrame:
     )  # fmt: skip
     spelled = pl.DataFrame(
         [(unit, other) for unit, others in OTHER_UNITS.items() for other in others],
-        schema=["factor_unit", "unit"],
+        schema=["catalogue_unit", "unit"],
         orient="row",
     )
-    own = asked.with_columns(unit="factor_unit")
-    others = asked.join(spelled, on="factor_unit").select(own.columns)
+    own = asked.with_columns(unit="catalogue_unit")
+    others = asked.join(spelled, on="catalogue_unit").select(own.columns)
     asked = pl.concat([own, others]).sort("activity", "region", "data_year", "unit")
     # What the library refuses (another GWP set, more than one input) is asked of nobody.
     method = _method(asked)
@@ -167,7 +192,7 @@ def _method(asked: pl.DataFrame) -> pl.DataFrame:
         asked.unique(["data_year", "activity"], keep="first", maintain_order=True)
         .select(
             "data_year", "activity", "factor_activity", "publisher", "dataset", "edition",
-            activity_unit="factor_unit", gwp_set=pl.lit(GWP_SET),
+            activity_unit="catalogue_unit", gwp_set=pl.lit(GWP_SET),
             reason=pl.lit("the last edition at or before the data year"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in METHOD.schema.items())
