@@ -125,9 +125,9 @@ class Batch:
             groups = _distinct(rows, by, pool, ranges)
             answers = self._answers_to(questions.keys)
             coefficients, kinds = answers.coefficients
-            plan_of = questions.renumber(answers.questions.with_row_index("plan"), "plan")
+            plan_of = questions.places_in(answers.questions)
             group_keys = groups.keys.sort(by) if by else groups.keys
-            group_of = groups.renumber(group_keys.with_row_index("group"), "group")
+            group_of = groups.places_in(group_keys)
             masses = {
                 name: np.empty(rows.height, dtype=np.int64) for name in MASS_COLUMNS if name != _BIOGENIC
             }
@@ -193,27 +193,27 @@ def _ranges(rows: int, threads: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Distinct:
-    """Distinct keys of the rows: each range has numbered its own.
+    """Distinct keys of the rows.
 
     Attributes:
-        keys: the distinct keys, no row twice.
+        keys: the distinct keys in the order in which the rows name them.
         numbers: each row's number of its key in its range.
-        seen: the keys of each range, in the order of its numbers.
+        places: for each range, the place of each of its numbers in ``keys``.
     """
 
     keys: pl.DataFrame
     numbers: npt.NDArray[np.int32]
-    seen: list[pl.DataFrame]
+    places: list[npt.NDArray[np.int32]]
 
-    def renumber(self, numbered: pl.DataFrame, name: str) -> list[npt.NDArray[np.int32]]:
-        """For each range, its numbers' places in a table of all keys with such a column."""
-        if not numbered.width - 1:
-            return [np.zeros(1, dtype=np.int32) for _ in self.seen]
-        on = [column for column in numbered.columns if column != name]
-        return [
-            seen.join(numbered, on=on, how="left", maintain_order="left")[name].cast(pl.Int32).to_numpy()
-            for seen in self.seen
-        ]
+    def places_in(self, table: pl.DataFrame) -> list[npt.NDArray[np.int32]]:
+        """For each range, the place of each of its numbers in a table that holds every key."""
+        if table is self.keys or not table.width:
+            return self.places
+        found = self.keys.join(
+            table.with_row_index("place"), on=table.columns, how="left", maintain_order="left"
+        )["place"]
+        place = found.cast(pl.Int32).to_numpy()
+        return [place[places] for places in self.places]
 
 
 def _distinct(
@@ -221,7 +221,7 @@ def _distinct(
 ) -> _Distinct:
     numbers = np.zeros(rows.height, dtype=np.int32)
     if not names:
-        return _Distinct(pl.DataFrame([{}]), numbers, [pl.DataFrame()] * len(ranges))
+        return _Distinct(pl.DataFrame([{}]), numbers, [np.zeros(1, dtype=np.int32)] * len(ranges))
     parts = [_codes(rows[name]) for name in names]
     none = np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))
     columns = [codes for codes, _ in parts] + [none] * (_KEY_PARTS - len(parts))
@@ -246,13 +246,24 @@ def _distinct(
                 return first[:count]
             room *= 4
 
-    seen = [_texts(rows, names, first) for first in pool.map(work, ranges)]
-    return _Distinct(pl.concat(seen).unique(maintain_order=True), numbers, seen)
+    seen = list(pool.map(work, ranges))
+    firsts = np.concatenate(seen)
+    packed = np.zeros(len(firsts), dtype=np.uint64)
+    for codes, size in zip(columns, sizes, strict=True):
+        packed = packed * size + codes[firsts].astype(np.uint64)
+    # Ranges follow one another, so the first of equal keys is the one that appears first.
+    _, where, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    order = np.argsort(where)
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    cuts = np.cumsum([len(first) for first in seen])[:-1]
+    places = np.split(place[inverse], cuts)
+    return _Distinct(_texts(rows, names, firsts[where[order]]), numbers, places)
 
 
-def _texts(rows: pl.DataFrame, names: Sequence[str], first: npt.NDArray[np.int64]) -> pl.DataFrame:
+def _texts(rows: pl.DataFrame, names: Sequence[str], which: npt.NDArray[np.int64]) -> pl.DataFrame:
     """The keys in some rows as they are written: categories as texts, of which joins are sure."""
-    return rows.select(names)[first].with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+    return rows.select(names)[which].with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
 
 
 def _codes(column: pl.Series) -> tuple[Codes, int]:

@@ -52,7 +52,7 @@ class Answers:
     """Plans of distinct questions, as columns over the questions.
 
     Attributes:
-        questions: the distinct questions, sorted.
+        questions: the distinct questions, in the order in which they were asked.
         formulas: number of each question's formula in ``ready``, int32; -1 where it is refused.
         rows: its factor's row of the catalogue, int64.
         levels: the rung at which the factor was found.
@@ -114,17 +114,19 @@ class Answers:
     @cached_property
     def hashes(self) -> npt.NDArray[np.uint8]:
         """The SHA-256 of each plan, (plans, 32) bytes: its question and how it is calculated, or refused."""
-        hashes = np.empty((len(self), 32), dtype=np.uint8)
+        texts = {number: number_text(number) for number in np.unique(self.ratios).tolist()}
         cells = (self.formulas.tolist(), self.levels.to_list(), self.distances.tolist(), self.ratios.tolist())
-        for number, (question, formula, *how) in enumerate(
+        digests = []
+        for number, (question, formula, level, distance, times) in enumerate(
             zip(self.questions.iter_rows(), *cells, strict=True)
         ):
-            if formula < 0:
-                said = [question, self.refused[number].code]
-            else:
-                said = [question, self.ready[formula].identity, *how[:-1], number_text(how[-1])]
-            hashes[number] = np.frombuffer(hashlib.sha256(orjson.dumps(said)).digest(), dtype=np.uint8)
-        return hashes
+            said = (
+                (question, self.refused[number].code)
+                if formula < 0
+                else (question, self.ready[formula].identity, level, distance, texts[times])
+            )
+            digests.append(hashlib.sha256(orjson.dumps(said)).digest())
+        return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
 
     @cached_property
     def columns(self) -> pl.DataFrame:
@@ -155,6 +157,7 @@ class Resolver:
         self.catalogue, self.library, self.gwp = catalogue, library, gwp
         self._ready: list[ReadyFormula] = []
         self._numbers: dict[str, npt.NDArray[np.int32]] = {}
+        self._prepared: tuple[pl.DataFrame, pl.DataFrame] | None = None
 
     def answer(self, questions: pl.DataFrame, method: pl.DataFrame) -> Answers:
         """The plans of distinct questions.
@@ -163,7 +166,7 @@ class Resolver:
             questions: columns :data:`batch_plans.QUESTION` as texts and integers, no row twice.
             method: contract ``method``.
         """
-        questions = questions.select(QUESTION).sort(QUESTION)
+        questions = questions.select(QUESTION)
         found = self._joined(questions, method)
         rows = found["row"].fill_null(-1).to_numpy().copy()
         distances = (found["data_year"] - found["year"]).fill_null(0).to_numpy().copy()
@@ -228,22 +231,22 @@ class Resolver:
 
     def _joined(self, questions: pl.DataFrame, method: pl.DataFrame) -> pl.DataFrame:
         """The questions, in their order, with row, year and GWP set where a join answers."""
-        asked = questions.join(
-            method.select("data_year", "activity", *_NAMED, "gwp_set"),
-            on=["data_year", "activity"], how="left", maintain_order="left",
-        )  # fmt: skip
-        exact = self._exact
-        same = asked.join(
-            exact.select(*_PLACE, "row", found="year", data_year="year"),
-            on=[*_PLACE, "data_year"], how="left", maintain_order="left",
-        )  # fmt: skip
-        # An edition of one year in a place answers for every year.
-        single = exact.filter(pl.len().over(_PLACE) == 1).select(*_PLACE, only="row", only_year="year")
-        return same.join(single, on=_PLACE, how="left", maintain_order="left").select(
-            "data_year",
-            "gwp_set",
-            pl.coalesce("row", "only").alias("row"),
-            pl.when(pl.col("row").is_null()).then("only_year").otherwise("found").alias("year"),
+        if self._prepared is None or not self._prepared[0].equals(method):
+            self._prepared = (method, self._answerable(method))
+        return questions.join(
+            self._prepared[1], on=["data_year", "activity", "region"], how="left", maintain_order="left"
+        )
+
+    def _answerable(self, method: pl.DataFrame) -> pl.DataFrame:
+        """Each place in which a row of the method finds its factor: row of the catalogue, year, GWP set.
+
+        The row of the data year itself, or the one of an edition that has a single year there.
+        """
+        how = method.select("data_year", "activity", *_NAMED, "gwp_set")
+        rows = how.join(self._exact, on=_NAMED)
+        alone = pl.len().over("data_year", "activity", "region") == 1
+        return rows.filter((pl.col("year") == pl.col("data_year")) | alone).select(
+            "data_year", "activity", "region", "gwp_set", "row", "year"
         )
 
     def _formulas(self, rows: npt.NDArray[np.int64], gwp_sets: pl.Series) -> npt.NDArray[np.int32]:
