@@ -14,9 +14,10 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.pandera_polars import pandera_polars
 
 #: Rows of a violation that are shown; the rest is counted.
-_SHOWN = 3
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,7 @@ REJECTED = Contract(
 
 def pandera_schema(contract: Contract) -> Any:
     """The contract as a ``pandera.polars.DataFrameSchema`` (columns, order, key, bounds)."""
-    import pandera.polars as pa  # two seconds, paid only where a table is checked
-
+    pa = pandera_polars()
     columns = {}
     for name, column in contract.columns.items():
         checks = []
@@ -226,18 +226,16 @@ def check(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
             rule, number of rows and first cells).
     """
     check_columns(frame, contract)
-    import pandera.errors
-
     try:
         pandera_schema(contract).validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as error:
+    except pandera_polars().errors.SchemaErrors as error:
         raise _values_error(error.failure_cases, frame, contract) from error
     for name, column in contract.columns.items():
         if column.dtype == _NUMBER and not frame[name].is_finite().fill_null(True).all():
             raise GreenlangError(
                 "CONTRACT_VALUES",
                 f"column {name} of table {contract.name} holds a number that is not finite",
-                found=frame.filter(~pl.col(name).is_finite()).select(contract.key).rows()[:_SHOWN],
+                found=frame.filter(~pl.col(name).is_finite()).select(contract.key).rows()[:SHOWN],
                 expected="finite numbers",
                 where={"table": contract.name, "column": name},
             )
@@ -253,13 +251,18 @@ def check_columns(frame: pl.DataFrame, contract: Contract) -> None:
     _check_schema(frame, contract)
     doubled = frame.filter(frame.select(contract.key).is_duplicated())
     if doubled.height:
-        raise GreenlangError(
-            "CONTRACT_KEY",
-            f"{doubled.height} rows of table {contract.name} share their {', '.join(contract.key)}",
-            found=doubled.select(contract.key).unique().sort(contract.key).rows()[:_SHOWN],
-            expected="one row a key",
-            where={"table": contract.name},
-        )
+        raise shared_keys(contract, doubled.height, doubled.select(contract.key).unique())
+
+
+def shared_keys(contract: Contract, rows: int, keys: pl.DataFrame) -> GreenlangError:
+    """The error of a table in which ``rows`` rows share the ``keys`` (each once, at least the first few)."""
+    return GreenlangError(
+        "CONTRACT_KEY",
+        f"{rows} rows of table {contract.name} share their {', '.join(contract.key)}",
+        found=keys.sort(contract.key).rows()[:SHOWN],
+        expected="one row a key",
+        where={"table": contract.name},
+    )
 
 
 def _check_schema(frame: pl.DataFrame, contract: Contract) -> None:
@@ -291,7 +294,7 @@ def _values_error(cases: pl.DataFrame, frame: pl.DataFrame, contract: Contract) 
     ):
         rows = ", ".join(
             f"{cell!r} ({_named(names, contract, index)})"
-            for cell, index in group.select("failure_case", "index").rows()[:_SHOWN]
+            for cell, index in group.select("failure_case", "index").rows()[:SHOWN]
         )
         faults.append(f"{column}: {rule} fails {group.height} times: {rows}")
     return GreenlangError(
