@@ -1659,7 +1659,7 @@ class Check:
     # --- a calculation of the API
 
     def check_calculation(self, row: Mapping[str, Any], table: Table) -> None:
-        """A calculation that an agent answered: the hashed body, and its numbers."""
+        """A calculation that an agent or the API answered: the hashed body, and its numbers."""
         body = read_json(row["calculation"])
         require(
             sha256(canonical(body)) == row["calculation_sha256"],
@@ -1668,7 +1668,8 @@ class Check:
         )
         formula_of, factor_of, gwp_of = body["formula"], body["factor"], body["gwp"]
         self.say("")
-        self.say(f"CALCULATED {formula_of['id']} (agent {row['agent_id']} {row['version']})")
+        agent = row["agent_id"]
+        self.say(f"CALCULATED {formula_of['id']}" + (f" (agent {agent} {row['version']})" if agent else ""))
         self.say(f"  ledger   {table.place}")
         columns = (
             row["formula_id"], row["formula_sha256"], row["factor_id"], row["factor_sha256"],
