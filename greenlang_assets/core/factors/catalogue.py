@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -181,7 +181,7 @@ class Catalogue:
         calorific_basis: str | None = None,
         scope: str | None = None,
         activity_path: str | None = None,
-        fallback: bool = False,
+        fallback: bool | Literal["region", "year"] = False,
     ) -> Match:
         """The one factor for an activity in a region and a year.
 
@@ -198,7 +198,8 @@ class Catalogue:
             scope: ``1``, ``2``, ``3`` or ``outside``.
             activity_path: the publisher's own path, where an activity has several.
             fallback: walk the ladder: region, its country, a group that a publisher counts it to, the
-                world; within a region the year, else the last year before it.
+                world; within a region the year, else the last year before it. ``region`` and ``year`` allow
+                only the one.
 
         Raises:
             GreenlangError: ``FACTOR_NOT_FOUND`` naming what is near, ``FACTOR_AMBIGUOUS`` naming the
@@ -221,12 +222,13 @@ class Catalogue:
             pins["scope"] = scope
         if activity_path is not None:
             pins["activity_path"] = activity_path
-        rungs = ladder(region) if fallback else (Rung("exact", region),)
+        wider, earlier = fallback in (True, "region"), fallback in (True, "year")
+        rungs = ladder(region) if wider else (Rung("exact", region),)
         found = self._candidates(activity, rungs, pins)
         if found is None:
-            raise self._no_candidate(activity, region, pins, fallback)
+            raise self._no_candidate(activity, region, pins, wider)
         rows, level = found
-        rows = self._at_year(rows, activity, region, year, free=edition is not None, fallback=fallback)
+        rows = self._at_year(rows, activity, region, year, free=edition is not None, fallback=earlier)
         if len(rows) > 1:
             # A row that counts answers before one that is only kept beside it (an aggregate, a forerunner).
             rows = [row for row in rows if self.index.counted[row]] or rows

@@ -1436,8 +1436,14 @@ class Check:
     ) -> None:
         """The row of the method table that chose this factor and GWP set, and the factor's place and year."""
         distance = activity["data_year"] - factor["year"]
-        if line["matched_level"] == "exact":
-            require(factor["region"] == line["region"], "FACTOR_WRONG", "the factor is another region's")
+        level, place = line["matched_level"], factor["region"]
+        fits = {
+            "exact": place == line["region"],
+            "country": place == line["region"].split("-")[0],
+            "region group": place.startswith("GROUP-"),
+            "world": place == "WORLD",
+        }
+        require(fits.get(level, False), "FACTOR_WRONG", "the factor is another region's")
         require(
             line["year_distance"] == distance,
             "FACTOR_WRONG",
@@ -1457,6 +1463,8 @@ class Check:
             if held.content in table.inputs and "factor_activity" in held.names:
                 for row in held.rows.values():
                     if all(row[name] == value for name, value in wanted.items()):
+                        allowed = level == "exact" or row.get("fallback") in ("region", "both")
+                        require(allowed, "FACTOR_WRONG", "the method allows no factor of a wider region")
                         self.say(f"  method   {row['reason']}")
                         return
         raise Fault("METHOD_MISSING", f"no row of the method table chooses {show(str(factor['factor_id']))}")

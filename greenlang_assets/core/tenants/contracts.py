@@ -40,11 +40,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """A table's name, its key and its columns in canonical order."""
+    """A table's name, its key and its columns in canonical order.
+
+    ``optional`` columns may be left out of a person's file: their cells are empty then.
+    """
 
     name: str
     key: tuple[str, ...]
     columns: dict[str, Column]
+    optional: tuple[str, ...] = ()
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -108,8 +112,21 @@ REPORTED = Contract(
     },
 )
 
+#: Allowed fallbacks of a method row: a wider region, an earlier year within the edition.
+FALLBACKS = ("none", "region", "year", "both")
+#: What a quantity rests on, best first: the words for the levels of ``core.calculation.data_quality``.
+RELIABILITIES = (
+    "verified-measurement",
+    "verified-calculation",
+    "measurement",
+    "calculation",
+    "documented-estimate",
+    "undocumented-estimate",
+)
+
 #: Which edition and GWP set a data year is calculated with, and why. An activity without a row here is
-#: rejected by the calculation, with this table named.
+#: rejected by the calculation, with this table named. The optional columns say what else is known or allowed:
+#: an empty cell allows no fallback, and states nothing of uncertainty and reliability.
 METHOD = Contract(
     "method",
     ("data_year", "activity"),
@@ -122,8 +139,13 @@ METHOD = Contract(
         "edition": _FILLED,
         "activity_unit": _FILLED,
         "gwp_set": _GWP_SET,
+        "fallback": Column(_TEXT, nullable=True, isin=FALLBACKS),
+        "quantity_uncertainty": Column(_TEXT, nullable=True, pattern=r"^\S(.*\S)?$"),
+        "factor_uncertainty": Column(_TEXT, nullable=True, pattern=r"^\S(.*\S)?$"),
+        "reliability": Column(_TEXT, nullable=True, isin=RELIABILITIES),
         "reason": _FILLED,
     },
+    optional=("fallback", "quantity_uncertainty", "factor_uncertainty", "reliability"),
 )
 
 _MASS = Column(_INTEGER)
