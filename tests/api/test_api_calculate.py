@@ -166,6 +166,13 @@ def test_a_fallback_is_asked_for_and_says_what_it_took(api: Api) -> None:
     told = answered(api, {**later, "fallback": True})
     assert told["matched_level"] == "country"
     assert told["year_distance"] == 2031 - told["factor"]["year"] > 0
+    scores = told["data_quality"]["scores"]
+    assert (scores["geographical"], scores["temporal"]) == (2, 3)
+    assert scores["reliability"] is None
+    assert "reliability" in told["data_quality"]["not_assessed"]
+    measured = answered(api, {**later, "fallback": True, "reliability": "verified-measurement"})
+    assert measured["data_quality"]["scores"]["reliability"] == 1
+    assert measured["provenance_hash"] == told["provenance_hash"], "a score is said beside the number"
 
 
 def test_uncertainty_is_the_engines_with_its_seed_and_contains_the_value(

@@ -12,11 +12,12 @@ answered with both scope 2 figures.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from greenlang_assets.core.calculation.data_quality import DataQuality, data_quality
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.calculation.model import CalculationContext, CalculationResult, GwpSet
 from greenlang_assets.core.calculation.prepare import open_inputs
@@ -28,6 +29,7 @@ from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.model import EmissionFactor
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.provenance.canonical import number_text
+from greenlang_assets.core.tenants.contracts import Reliability
 from greenlang_assets.core.units import conversion, parse_unit, qualify
 
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
@@ -126,6 +128,7 @@ class ActivityQuestion(_Question):
             factor, as :meth:`Catalogue.lookup` takes it. The calorific basis also says which energy an
             unqualified unit of energy (``kWh``, ``therm``) counts.
         equation: which formula, where several are bound to the factor.
+        reliability: how the quantity was come by, for the scores of data quality.
         gwp_set: AR4, AR5 or AR6; needed where the factor gives gases.
     """
 
@@ -143,6 +146,7 @@ class ActivityQuestion(_Question):
     activity_path: Name | None = None
     fallback: bool = False
     equation: Word | None = None
+    reliability: Reliability | None = None
     gwp_set: GwpSet | None = None
 
 
@@ -158,12 +162,14 @@ class Answer:
         factor: the factor behind it, where it has one.
         scope2: both scope 2 figures, of purchased energy alone.
         bounds: uncertainty, where it was asked for.
+        quality: scores of how well the factor fits the place and year that were asked for.
     """
 
     result: CalculationResult
     factor: EmissionFactor | None = None
     scope2: Scope2Result | None = None
     bounds: UncertainResult | None = None
+    quality: DataQuality | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready data."""
@@ -174,6 +180,8 @@ class Answer:
             told["scope2"] = self.scope2.as_dict()
         if self.bounds is not None:
             told["uncertainty"] = self.bounds.as_dict()
+        if self.quality is not None:
+            told["data_quality"] = self.quality.as_dict()
         return told
 
 
@@ -201,7 +209,16 @@ def ask(engine: CalculationEngine, question: Question) -> Answer:
     binding = engine.library.find_binding(factor_id=factor.factor_id, equation=question.equation)
     (symbol,) = _only_input(binding)
     context = CalculationContext(gwp_set=question.gwp_set, matched_level=level, year_distance=distance)
-    return _answer(engine, question, binding.id, {symbol: " ".join(_measured(question))}, context)
+    answer = _answer(engine, question, binding.id, {symbol: " ".join(_measured(question))}, context)
+    if question.region is None:
+        return answer
+    quality = data_quality(
+        region=question.region,
+        matched_level=level,
+        year_distance=distance,
+        reliability=question.reliability,
+    )
+    return replace(answer, quality=quality)
 
 
 def _answer(

@@ -25,9 +25,8 @@ where a formula is so far from linear that its value lies outside them (``widene
 *Correlation.* Independent or one and the same, as in approach 1 (2019 Refinement, page 3.21): all figures of
 a factor rise and fall together unless a figure is given an uncertainty of its own.
 
-*Data quality* is not scored. The published schemes (GHG Protocol scope 3 standard, ILCD and PEF, pedigree
-matrix) rate technology, time, place, completeness and reliability of each activity figure, and the activity
-tables carry none of these ratings. The factor's own rating is passed on as its publisher prints it.
+*Data quality* is not uncertainty and does not become one: scores stand beside (``data_quality``), and the
+factor's own rating is passed on as its publisher prints it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.recipes import factors, formulas, release, tenants, tie_out
+from greenlang_assets.core.recipes import factors, formulas, release, tenant_quality, tenants, tie_out
 from greenlang_assets.core.recipes.base import Recipe, World, is_current, latest_input, load_table
 from greenlang_assets.core.recipes.tenants import partitions, periods
 
@@ -46,7 +46,10 @@ def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
         Stage(
             "Emission runs",
             "emission_run",
-            (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE),
+            (
+                *(tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE),
+                *(tenant_quality.QUALITY_RECIPE, tenant_quality.BOUNDS_RECIPE),
+            ),
             partitions=partitions,
         ),
         Stage("Marts and tie-out", "marts_and_tie_out", (*marts, tie_out.RECIPE)),
