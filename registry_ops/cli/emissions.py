@@ -15,6 +15,8 @@ from registry_ops.cli import in_force, uncertainty
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from greenlang_assets.core.calculation.batch import BatchResult
     from greenlang_assets.core.calculation.batch_uncertainty import UncertainTotal
     from greenlang_assets.core.calculation.engine import CalculationEngine
@@ -35,7 +37,8 @@ def run(
         typer.Option(help="Mapping (YAML) of a CSV table whose columns have other names; see `template`."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for lines.csv, totals.csv and rejected.csv.")
+        Path | None,
+        typer.Option(help="Folder for lines.csv, totals.csv, rejected.csv, quality.csv and bounds.csv."),
     ] = None,
     spreads: Annotated[
         list[str] | None,
@@ -63,14 +66,14 @@ def run(
         console=console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("reading the tables", total=None)
-        result, engine = _calculate(
-            activity, method, columns, lambda what: progress.update(task, description=what)
-        )
-        if stated or simulation is not None:
+        activity_rows, how = _read(activity, method, columns)
+        result, engine = _calculate(activity_rows, how, lambda what: progress.update(task, description=what))
+        if stated or simulation is not None or _states(how):
             progress.update(task, description="bounding the totals")
-            totals = _bounds(result, engine, stated, simulation)
-    if out is not None:
-        _write(result, out)
+            totals = _bounds(result, activity_rows, how, engine, stated, simulation)
+        if out is not None:
+            progress.update(task, description="writing the tables")
+            _write(_tables(result, activity_rows, how, engine), out)
     if as_json:
         bounds = {"uncertainty": [total.model_dump(mode="json") for total in totals]} if totals else {}
         print_json(_outcome(result) | bounds)
@@ -182,45 +185,77 @@ def template(
     return 0
 
 
-def _bounds(
-    result: BatchResult, engine: CalculationEngine, stated: dict[str, str], simulation: Any
-) -> list[UncertainTotal]:
-    """Bounds for each tenant and period, by both scope 2 figures."""
-    from greenlang_assets.core.calculation.batch_uncertainty import LineUncertainty, uncertain_totals
+def _states(how: pl.DataFrame) -> bool:
+    """Whether the method table states an uncertainty."""
+    stated = how.select("quantity_uncertainty", "factor_uncertainty")
+    return any(count < how.height for count in stated.null_count().row(0))
 
+
+def _bounds(
+    result: BatchResult,
+    rows: pl.DataFrame,
+    how: pl.DataFrame,
+    engine: CalculationEngine,
+    words: dict[str, str],
+    simulation: Any,
+) -> list[UncertainTotal]:
+    """Bounds for each tenant and period, by both scope 2 figures; a word comes before the method table."""
+    from greenlang_assets.core.calculation.batch_uncertainty import LineUncertainty, uncertain_totals
+    from greenlang_assets.core.calculation.line_quality import for_sums
+
+    lines, says = for_sums(result.lines, rows, how)
+    yearly: dict[str, set[str]] = {}
+    for plain, named in zip(result.lines["activity"], lines["activity"], strict=True):
+        yearly.setdefault(plain, set()).add(named)
     # A factor's id has slashes; the name of an activity has none.
-    of = LineUncertainty(
-        activities={name: text for name, text in stated.items() if "/" not in name},
-        factors={name: text for name, text in stated.items() if "/" in name},
-    )
-    location = uncertain_totals(
-        result.lines, engine.library, of, by=("tenant", "period"), simulation=simulation
-    )
+    given = {
+        name: text for word, text in words.items() if "/" not in word for name in yearly.get(word, {word})
+    }
+    factors = {name: text for name, text in words.items() if "/" in name}
+    of = LineUncertainty(activities={**says.activities, **given}, factors={**says.factors, **factors})
+    location = uncertain_totals(lines, engine.library, of, by=("tenant", "period"), simulation=simulation)
     market = uncertain_totals(
-        result.lines, engine.library, of, by=("tenant", "period"), figure="market", simulation=simulation
+        lines, engine.library, of, by=("tenant", "period"), figure="market", simulation=simulation
     )
     return [*location, *market]
 
 
-def _calculate(
-    activity: Path, method: Path, columns: Path | None, say: Any
-) -> tuple[BatchResult, CalculationEngine]:
-    from greenlang_assets.core.calculation.batch import calculate_batch
+def _read(activity: Path, method: Path, columns: Path | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, check
     from greenlang_assets.core.tenants.dataset import load_method
     from greenlang_assets.core.tenants.files import read_table_file
     from greenlang_assets.core.tenants.mapping import read_mapped, read_mapping
 
-    if columns is None:
-        rows = check(read_table_file(activity, ACTIVITY), ACTIVITY)
-    else:
-        rows = check(read_mapped(activity, read_mapping(columns)), ACTIVITY)
-    how = check(load_method(method), METHOD)
+    rows = (
+        read_table_file(activity, ACTIVITY)
+        if columns is None
+        else read_mapped(activity, read_mapping(columns))
+    )
+    return check(rows, ACTIVITY), check(load_method(method), METHOD)
+
+
+def _calculate(rows: pl.DataFrame, how: pl.DataFrame, say: Any) -> tuple[BatchResult, CalculationEngine]:
+    from greenlang_assets.core.calculation.batch import calculate_batch
+
     say("loading factors and formulas")
     engine = in_force.engine()
     say(f"calculating {rows.height:,} rows")
     result = calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
     return result, engine
+
+
+def _tables(
+    result: BatchResult, rows: pl.DataFrame, how: pl.DataFrame, engine: CalculationEngine
+) -> dict[str, pl.DataFrame]:
+    """What is written, by name: results, and what is said about them."""
+    from greenlang_assets.core.calculation.line_quality import line_quality, total_bounds
+
+    quality = line_quality(result.lines, rows, how, engine.library)
+    return {
+        **{name: getattr(result, name) for name in ("lines", "totals", "rejected")},
+        "quality": quality,
+        "bounds": total_bounds(quality, result.totals),
+    }
 
 
 def _outcome(result: BatchResult) -> dict[str, Any]:
@@ -261,13 +296,12 @@ def _print(result: BatchResult, out: Path | None) -> None:
             folded=["activity", "found", "expected", "hint"],
         )  # fmt: skip
     if out is not None:
-        console().print(f"written: {out}/lines.csv, totals.csv, rejected.csv")
+        console().print(f"written: {out}/lines.csv, totals.csv, rejected.csv, quality.csv, bounds.csv")
 
 
-def _write(result: BatchResult, out: Path) -> None:
+def _write(tables: dict[str, pl.DataFrame], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("lines", "totals", "rejected"):
-        frame = getattr(result, name)
+    for name, frame in tables.items():
         unfinished = out / f".{name}.csv"
         frame.write_csv(unfinished)
         unfinished.replace(out / f"{name}.csv")

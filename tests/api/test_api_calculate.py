@@ -163,6 +163,8 @@ def test_a_fallback_is_asked_for_and_says_what_it_took(api: Api) -> None:
     }  # fmt: skip
     exact = ask(api, later)
     assert (exact.status_code, exact.json()["code"]) == (404, "FACTOR_NOT_FOUND")
+    for half in ("region", "year"):
+        assert ask(api, {**later, "fallback": half}).json()["code"] == "FACTOR_NOT_FOUND"
     told = answered(api, {**later, "fallback": True})
     assert told["matched_level"] == "country"
     assert told["year_distance"] == 2031 - told["factor"]["year"] > 0

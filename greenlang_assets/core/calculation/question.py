@@ -144,7 +144,7 @@ class ActivityQuestion(_Question):
     calorific_basis: Literal["gross", "net"] | None = None
     scope: Literal["1", "2", "3", "outside"] | None = None
     activity_path: Name | None = None
-    fallback: bool = False
+    fallback: bool | Literal["region", "year"] = False
     equation: Word | None = None
     reliability: Reliability | None = None
     gwp_set: GwpSet | None = None

@@ -114,7 +114,7 @@ REPORTED = Contract(
 
 #: Allowed fallbacks of a method row: a wider region, an earlier year within the edition.
 FALLBACKS = ("none", "region", "year", "both")
-#: What a quantity rests on, best first: the levels of reliability that ``core.calculation.data_quality`` scores.
+#: What a quantity rests on, best first: the levels that ``core.calculation.data_quality`` scores.
 Reliability = Literal[
     "verified-measurement",
     "verified-calculation",
