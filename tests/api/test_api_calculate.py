@@ -209,7 +209,9 @@ def test_uncertainty_is_the_engines_with_its_seed_and_contains_the_value(
     ("change", "status", "code"),
     [
         ({"unit": "kWh", "calorific_basis": "net"}, 404, "FACTOR_NOT_FOUND"),
-        ({"calorific_basis": None}, 422, "FACTOR_AMBIGUOUS"),
+        ({"calorific_basis": None}, 422, "UNIT_MISMATCH"),
+        ({"calorific_basis": None, "unit": "kg"}, 422, "UNIT_MISMATCH"),
+        ({"calorific_basis": None, "publisher": None, "region": "GB", "unit": "kWh"}, 422, "UNIT_MISMATCH"),
         ({"unit": "tons"}, 422, "UNIT_AMBIGUOUS"),
         ({"unit": "stone"}, 422, "UNIT_UNKNOWN"),
         ({"unit": "therm[net]"}, 422, "UNIT_QUALIFIER"),

@@ -27,6 +27,7 @@ from greenlang_assets.core.calculation.uncertainty import Simulation, UncertainR
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.model import EmissionFactor
+from greenlang_assets.core.factors.references import publisher_id
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.provenance.canonical import number_text
 from greenlang_assets.core.tenants.contracts import Reliability
@@ -298,18 +299,36 @@ def _factor(engine: CalculationEngine, question: ActivityQuestion) -> tuple[Emis
         return match.factor, match.matched_level, match.year_distance
     # The publisher gives it for several units: the one that the quantity has, or that alone it converts into.
     unit = _measured(question)[1]
-    units = _units_of(engine.catalogue, question.activity)
+    units = _units_of(engine.catalogue, question)
+    near = [unit] if unit in units else [name for name in units if _converts(unit, name)]
+    if not near:
+        raise GreenlangError(
+            "UNIT_MISMATCH",
+            f"no factor for {question.activity} is per a unit that {unit} converts into",
+            found=unit,
+            expected="a unit that converts into one of " + ", ".join(units),
+            hint="energy of a fuel needs its calorific basis, e.g. kWh[gross]",
+        )
     found = []
-    for candidate in [unit] if unit in units else units:
+    for candidate in near:
         try:
-            conversion(unit, candidate)
             found.append(engine.catalogue.lookup(**wanted | {"activity_unit": candidate}))
         except GreenlangError as error:
-            if error.code not in ("UNIT_MISMATCH", "FACTOR_NOT_FOUND", "FACTOR_AMBIGUOUS"):
+            if error.code not in ("FACTOR_NOT_FOUND", "FACTOR_AMBIGUOUS"):
                 raise
     if len(found) != 1:
         raise ambiguous
     return found[0].factor, found[0].matched_level, found[0].year_distance
+
+
+def _converts(from_unit: str, to_unit: str) -> bool:
+    try:
+        conversion(from_unit, to_unit)
+    except GreenlangError as error:
+        if error.code != "UNIT_MISMATCH":
+            raise
+        return False
+    return True
 
 
 _PINS = (
@@ -318,10 +337,18 @@ _PINS = (
 )  # fmt: skip
 
 
-def _units_of(catalogue: Catalogue, activity: str) -> list[str]:
-    """The units, each with its calorific basis, for which an activity has factors anywhere; sorted."""
+def _units_of(catalogue: Catalogue, question: ActivityQuestion) -> list[str]:
+    """The units, each with its calorific basis, for which there are factors in question; sorted.
+
+    Those of the region and publisher that are named; of every region where a fallback may lead elsewhere.
+    """
     index = catalogue.index
-    rows = [row for at in index.places.get(activity, {}).values() for row in at]
+    places = index.places.get(question.activity, {})
+    there = places.get(str(question.region))
+    rows = list(there) if there else [row for at in places.values() for row in at]
+    if question.publisher is not None:
+        publisher = publisher_id(question.publisher)
+        rows = [row for row in rows if index.cell("publisher", row) == publisher]
     pairs = {(index.cell("activity_unit", row), index.cell("calorific_basis", row)) for row in rows}
     return sorted(unit if basis is None else f"{unit}[{basis}]" for unit, basis in pairs)
 
