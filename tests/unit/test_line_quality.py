@@ -151,6 +151,28 @@ def test_what_a_publisher_states_is_taken_and_its_rating_passed_on(engine: Calcu
     assert overruled.filter(pl.col("scope") == "1")["factor_percent"].unique().to_list() == [1.0]
 
 
+def test_the_interval_that_ademe_prints_bounds_a_real_line(engine: CalculationEngine) -> None:
+    flight = "transport-de-marchandises-aerien-avion-cargo-10-25-t-detail-par-kms-parcourus-avion-cargo-10-a-"
+    flight += "25-tonnes-under-500-kms-2023-avec-trainees"
+    row = {"activity": flight, "scope": "3", "region": "FR", "unit": "t.km", "data_year": 2023}
+    how = HOW | {
+        "data_year": 2023, "activity": flight, "factor_activity": flight, "publisher": "ademe-base-carbone",
+        "dataset": "base-carbone", "edition": "V23.6", "activity_unit": "tonne_km", "gwp_set": "AR5",
+    }  # fmt: skip
+    rows = pl.DataFrame([ROW | {"activity_id": "a-1"} | row], schema=ACTIVITY.schema)
+    _, quality, bounds = run(engine, pl.DataFrame([how], schema=METHOD.schema), rows)
+    (line,) = quality.iter_rows(named=True)
+    published = engine.catalogue.factor(line["factor_id"])
+    assert published.uncertainty_percent == 70.0
+    # A half-width of 70 % would reach below zero as a normal one: the interval is lognormal, and contains it.
+    assert (line["factor_percent"], line["factor_stated_by"], line["distribution"]) == (
+        70.0, "publisher", "lognormal",
+    )  # fmt: skip
+    assert 0 < line["lower_mg"] < line["co2e_mg"] < line["upper_mg"]
+    assert line["factor_rating"] == published.data_quality is not None
+    assert bounds["quantity_unstated_mg"].to_list() == bounds["co2e_mg"].to_list()
+
+
 def test_one_factor_has_one_uncertainty(engine: CalculationEngine) -> None:
     rows = pl.concat(
         [activities().head(1), activities().slice(1, 1).with_columns(data_year=pl.lit(2017, pl.Int64))]

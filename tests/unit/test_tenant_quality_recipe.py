@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from greenlang_assets.core.data_root import DATA_ROOT
-from greenlang_assets.core.provenance.walk import walk
+from greenlang_assets.core.provenance.canonical import row_sha256
+from greenlang_assets.core.provenance.walk import Node, walk
 from greenlang_assets.core.recipes import factors, formulas, tenant_quality, tenants
 from greenlang_assets.core.recipes.base import Recipe, World, load_table, record
 from greenlang_assets.core.recipes.base import latest_input as latest
@@ -31,6 +32,10 @@ def world(platform: Platform) -> World:
     for recipe in (*factors.RECIPES, formulas.RECIPE):
         record(recipe, opened, run_id="test")
     return opened
+
+
+def kinds(node: Node) -> set[str]:
+    return {node.kind}.union(*(kinds(child) for child in node.children))
 
 
 def made(world: World, recipes: tuple[Recipe, ...]) -> dict[str, str]:
@@ -68,7 +73,7 @@ def test_statements_stand_beside_results_and_do_not_touch_them(world: World, tmp
     assert quality["lower_mg"].count() == 0
     assert bounds["factor_unstated_mg"].to_list() == totals["co2e_mg"].to_list()
     assert quality["temporal"].null_count() == 0
-    assert bounds["total_sha256"].to_list() == totals["total_sha256"].to_list()
+    assert bounds["rests_on"].to_list() == totals["total_sha256"].to_list()
 
     other = replace(world, tenant_folders=(stating(tmp_path),))
     stated = made(other, (*RESULTS, *STATEMENTS))
@@ -92,6 +97,19 @@ def test_statements_stand_beside_results_and_do_not_touch_them(world: World, tmp
 
     node = walk(entry.entry_sha256, other.ledger, other.store)
     assert {child.label for child in node.children} >= {f"tenants/emissions [{PARTITION}]", "tenants/method"}
+
+    for said, asset, kind in (
+        (quality, "tenants/quality", "line"),
+        (bounds.join(quality, on="facility_id", how="semi"), "tenants/bounds", "total"),
+    ):
+        row = said.row(0, named=True)
+        number = walk(row["rests_on"], other.ledger, other.store)
+        assert number.kind == kind, "who asks for a result's hash gets the result"
+        assert "file" in kinds(number)
+        beside = load_table(other, latest(other, asset, PARTITION)).row(0, named=True)
+        node = walk(row_sha256(beside), other.ledger, other.store)
+        assert node.kind == "quality"
+        assert [child.kind for child in node.children] == [kind]
 
     shares = tenant_quality.score_shares(quality)
     for row in shares.iter_rows():

@@ -86,6 +86,7 @@ def line_quality(
         _mapped("factor_id", by, pl.String()).alias("factor_stated_by"),
         _mapped("factor_id", ratings, pl.String()).alias("factor_rating"),
         pl.when(pl.col("factor_activity") != pl.col("activity")).then("factor_activity").alias("proxy"),
+        pl.col("line_sha256").alias("rests_on"),
         **score_columns(),
     )
     bounds = pl.DataFrame(
@@ -158,7 +159,7 @@ def total_bounds(quality: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
         )
     found = pl.DataFrame(rows, schema={name: BOUNDS.schema[name] for name in rows[0]})
     return (
-        totals.select(*_TOTAL, "tenant", "lines", "co2e_mg", "co2e_market_mg", "total_sha256")
+        totals.select(*_TOTAL, "tenant", "lines", "co2e_mg", "co2e_market_mg", rests_on="total_sha256")
         .join(found, on=_TOTAL, how="left", validate="1:1")
         .select(*BOUNDS.schema)
         .sort(BOUNDS.key)

@@ -195,7 +195,8 @@ _MEAN = Column(_NUMBER, nullable=True, minimum=1)
 _DISTRIBUTION = Column(_TEXT, nullable=True, isin=("normal", "lognormal"))
 
 #: How sure and how apt a line is: 95 % bounds, what they rest on (half an interval in percent), and scores of
-#: data quality, one the best. Empty is not stated, and not assessed.
+#: data quality, one the best. Empty is not stated, and not assessed. It ``rests_on`` the line of that hash, and
+#: is not found under it: who asks for a line's hash means the line.
 QUALITY = Contract(
     "quality",
     ("activity_id",),
@@ -204,7 +205,7 @@ QUALITY = Contract(
         "period": _PERIOD,
         "facility_id": _SLUG,
         "activity_id": _SLUG,
-        "line_sha256": _HASH,
+        "rests_on": _HASH,
         "scope": _SCOPE,
         "factor_id": _FILLED,
         "co2e_mg": _MASS,
@@ -234,7 +235,7 @@ BOUNDS = Contract(
         "tenant": _SLUG,
         "period": _PERIOD,
         "facility_id": _SLUG,
-        "total_sha256": _HASH,
+        "rests_on": _HASH,
         "lines": Column(_INTEGER, minimum=1),
         "co2e_mg": _MASS,
         "lower_mg": _MASS_OR_NONE,
