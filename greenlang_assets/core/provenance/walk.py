@@ -36,7 +36,8 @@ class Node:
     Attributes:
         kind: ``entry``, ``total``, ``line``, ``calculation`` (an agent's or the API's), ``scope 2``,
             ``uncertainty`` and ``quality`` (what is said of one of these), ``activity``, ``factor``,
-            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a reference that nothing recorded).
+            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a reference
+            that nothing recorded).
         label: its name, for a person.
         sha256: its identity.
         facts: what it says: the row's cells, the entry's facts, the place in the publisher's document.

@@ -195,8 +195,8 @@ _MEAN = Column(_NUMBER, nullable=True, minimum=1)
 _DISTRIBUTION = Column(_TEXT, nullable=True, isin=("normal", "lognormal"))
 
 #: How sure and how apt a line is: 95 % bounds, what they rest on (half an interval in percent), and scores of
-#: data quality, one the best. Empty is not stated, and not assessed. A row ``rests_on`` the line of that hash,
-#: and is not found under it: who asks for a line's hash means the line.
+#: data quality, one the best. Empty is not stated, and not assessed. A row ``rests_on`` the line of that
+#: hash, and is not found under it: who asks for a line's hash means the line.
 QUALITY = Contract(
     "quality",
     ("activity_id",),
