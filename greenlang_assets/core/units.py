@@ -131,7 +131,7 @@ def _registry() -> Any:
     return _registry_once[0]
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _symbol(symbol: str, qualifier: str) -> tuple[Fraction, Dimension]:
     """Exact scale and dimension of one symbol; the scale counts SI base units, energy in J."""
     kind = KIND[symbol]

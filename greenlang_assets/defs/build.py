@@ -19,7 +19,7 @@ from greenlang_assets.defs import (
 )
 
 #: Assets of one cohort and period, made together.
-TENANT_RUN = (keys.ACTIVITY, keys.EMISSIONS, keys.REJECTED, keys.TOTALS)
+TENANT_RUN = (keys.ACTIVITY, keys.EMISSIONS, keys.REJECTED, keys.TOTALS, keys.QUALITY, keys.BOUNDS)
 
 FACTORS_JOB = dg.define_asset_job(
     "factors_and_formulas",
@@ -36,7 +36,7 @@ REGISTER_JOB = dg.define_asset_job(
 EMISSIONS_JOB = dg.define_asset_job(
     "emission_run",
     selection=dg.AssetSelection.assets(*TENANT_RUN),
-    description="One cohort and period: activity to emissions, rejected rows and totals.",
+    description="One cohort and period: activity to emissions, rejected rows, totals and their bounds.",
     executor_def=dg.in_process_executor,
 )
 MARTS_JOB = dg.define_asset_job(

@@ -56,7 +56,8 @@ def _parameters(frame: pl.DataFrame) -> None:
 def _tenants(frame: pl.DataFrame) -> None:
     from greenlang_assets.core.tenants import contracts
 
-    by_columns = {tuple(c.columns): c for c in (contracts.ACTIVITY, contracts.LINES, contracts.TOTALS)}
+    tables = (contracts.ACTIVITY, contracts.LINES, contracts.TOTALS, contracts.QUALITY, contracts.BOUNDS)
+    by_columns = {tuple(contract.columns): contract for contract in tables}
     contracts.check(frame, by_columns[tuple(frame.columns)])
 
 

@@ -24,6 +24,8 @@ METHOD = AssetKey(["tenants", "method"])
 EMISSIONS = AssetKey(["tenants", "emissions"])
 REJECTED = AssetKey(["tenants", "rejected"])
 TOTALS = AssetKey(["tenants", "totals"])
+QUALITY = AssetKey(["tenants", "quality"])
+BOUNDS = AssetKey(["tenants", "bounds"])
 TIE_OUT = AssetKey(["tenants", "tie_out"])
 
 DEPLOYMENT = AssetKey(["registry", "deployment"])

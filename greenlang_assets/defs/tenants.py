@@ -9,12 +9,13 @@ from typing import Any
 import dagster as dg
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.recipes import tenants, tie_out
+from greenlang_assets.core.recipes import tenant_quality, tenants, tie_out
 from greenlang_assets.core.recipes.base import Recipe, latest_input, load_table
 from greenlang_assets.defs import keys
 from greenlang_assets.defs.checks import tenant_check
 from greenlang_assets.defs.partitions import only_partition, tenant_partitions
 from greenlang_assets.defs.provenance import record, refused
+from greenlang_assets.defs.quality_plot import quality_plot
 from greenlang_assets.defs.tie_out_plot import tie_out_plot
 from resources.dagster.resource import WorldResource
 
@@ -50,6 +51,17 @@ _DESCRIPTIONS = {
         "One total per facility and period: the sum of its lines, location-based and market-based, and the "
         "hash under which `glac provenance show` draws the tree down to the publisher's table."
     ),
+    "tenants/quality": (
+        "How sure each line is and how apt the data behind it: 95 % bounds where the method table or the "
+        "factor's publisher states an uncertainty, and scores of the US EPA's data quality matrix (1 is the "
+        "best) for what is known.\n\nEmpty means not stated, or **not assessed**: never certain, never good. "
+        "The lines themselves do not depend on it."
+    ),
+    "tenants/bounds": (
+        "95 % bounds of every total by both scope 2 figures, and its mean scores, weighted by CO2e.\n\nLines "
+        "of one factor are added before its uncertainty is applied, and what has no stated uncertainty is "
+        "counted beside."
+    ),
     "tenants/tie_out": (
         "Our totals beside the figures that the city reported itself, building by building, with the reason "
         "wherever they differ by more than 1 %.\n\nCounted over buildings that use electricity and gas only "
@@ -72,6 +84,8 @@ _DEPS: dict[str, list[dg.AssetKey]] = {
     "tenants/emissions": _CALCULATION_DEPS,
     "tenants/rejected": _CALCULATION_DEPS,
     "tenants/totals": [keys.ACTIVITY, keys.EMISSIONS],
+    "tenants/quality": [keys.EMISSIONS, *_CALCULATION_DEPS],
+    "tenants/bounds": [keys.QUALITY, keys.TOTALS],
 }
 
 
@@ -87,14 +101,19 @@ def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
         code_version=recipe.code_version,
     )
     def made(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
-        partition = only_partition(context) if partitioned else None
-        try:
-            result = record(context, recipe, world.world(), partition=partition)
-        except GreenlangError as error:
-            raise refused(context, error, recipe.asset, partition) from None
-        return result if partition is None else _placed(context, world, partition, result)
+        return _recorded(context, recipe, world, only_partition(context) if partitioned else None)
 
     return made
+
+
+def _recorded(
+    context: dg.AssetExecutionContext, recipe: Recipe, world: WorldResource, partition: str | None
+) -> dg.MaterializeResult[Any]:
+    try:
+        result = record(context, recipe, world.world(), partition=partition)
+    except GreenlangError as error:
+        raise refused(context, error, recipe.asset, partition) from None
+    return result if partition is None else _placed(context, world, partition, result)
 
 
 def _placed(
@@ -129,12 +148,35 @@ def tie_out_asset(context: dg.AssetExecutionContext, world: WorldResource) -> dg
     return result._replace(metadata={"our figure beside the city's": drawn, **(result.metadata or {})})
 
 
+@dg.asset(
+    key=keys.QUALITY,
+    deps=_DEPS["tenants/quality"],
+    partitions_def=tenant_partitions,
+    description=_DESCRIPTIONS["tenants/quality"],
+    group_name=keys.GROUP_TENANTS,
+    owners=[keys.OWNER],
+    kinds={"table", "polars"},
+    code_version=tenant_quality.QUALITY_RECIPE.code_version,
+)
+def quality_asset(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
+    """Record bounds and scores of a partition's lines and draw the scores."""
+    touched, partition = world.world(), only_partition(context)
+    result = _recorded(context, tenant_quality.QUALITY_RECIPE, world, partition)
+    rows = load_table(touched, latest_input(touched, "tenants/quality", partition))
+    drawn = quality_plot(tenant_quality.score_shares(rows))
+    return result._replace(metadata={"data quality": drawn, **(result.metadata or {})})
+
+
 ASSETS = [
     *(_asset(r) for r in (tenants.REGISTER, tenants.REPORTED_RECIPE, tenants.METHOD_RECIPE)),
     _asset(tenants.ACTIVITY_RECIPE, partitioned=True),
     _asset(tenants.EMISSIONS, partitioned=True),
     _asset(tenants.REJECTED_RECIPE, partitioned=True),
     _asset(tenants.TOTALS_RECIPE, partitioned=True),
+    quality_asset,
+    _asset(tenant_quality.BOUNDS_RECIPE, partitioned=True),
     tie_out_asset,
 ]
-CHECKS = [tenant_check(key) for key in (keys.ACTIVITY, keys.EMISSIONS, keys.TOTALS)]
+CHECKS = [
+    tenant_check(key) for key in (keys.ACTIVITY, keys.EMISSIONS, keys.TOTALS, keys.QUALITY, keys.BOUNDS)
+]

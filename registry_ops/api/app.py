@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from registry_ops.api.gate import Gate
 from registry_ops.api.problems import add_handlers
 from registry_ops.api.routes_agents import agent_routes
+from registry_ops.api.routes_calculate import calculate_routes
 from registry_ops.api.routes_data import data_routes
 from registry_ops.api.routes_factory import factory_routes
 from registry_ops.api.services import Services
@@ -21,7 +22,7 @@ def create_app(services: Services) -> FastAPI:
     # No page describes the routes to somebody without a token, and no slash is added or taken away.
     app = FastAPI(title="GreenLang", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     add_handlers(app)
-    for routes in (agent_routes, factory_routes, data_routes, _health_routes):
+    for routes in (agent_routes, factory_routes, data_routes, calculate_routes, _health_routes):
         app.include_router(routes(services))
     app.add_middleware(Gate, tokens=services.tokens)
     return app

@@ -21,6 +21,7 @@ from greenlang_assets.core.factors import editions, tables
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.factors.references import Former
 from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.gwp import GwpTable
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ class InForce:
     def library(self) -> Library:
         """The shipped formulas, bound to the catalogue."""
         return Library.shipped(self.catalogue)
+
+    @cached_property
+    def gwp(self) -> GwpTable:
+        """The global warming potentials, which no import changes."""
+        return GwpTable.shipped()
 
     def bind(self) -> None:
         """Bind the formulas now, so that no request waits for it."""

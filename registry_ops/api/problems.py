@@ -6,6 +6,7 @@ Belongs here: which code is which HTTP status, and what is kept back. Does not b
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -31,6 +32,7 @@ _STATUS = {
     "MEDIA_TYPE": 415,
     "JSON_INVALID": 400,
     "ROUTER_BUSY": 503,
+    "CALCULATION_BUSY": 503,
     "SANDBOX_TIMEOUT": 504,
     "SANDBOX_AGENT_FAILED": 502,
     "SANDBOX_ANSWER_INVALID": 502,
@@ -52,7 +54,9 @@ _STATUS_BY_BEGINNING = {
 }
 _STATUS_BY_END = {"_NOT_FOUND": 404, "_UNKNOWN": 404}
 #: Codes that end like "there is no such thing", and yet are about the caller's words.
-_INPUT = frozenset({"UNIT_UNKNOWN", "REFERENCE_UNKNOWN", "SYMBOL_UNKNOWN"})
+_INPUT = frozenset(
+    {"UNIT_UNKNOWN", "REFERENCE_UNKNOWN", "SYMBOL_UNKNOWN", "INPUT_UNKNOWN", "UNCERTAINTY_UNKNOWN"}
+)
 
 
 def status_of(code: str) -> int:
@@ -91,6 +95,24 @@ def problem(error: GreenlangError, *, status: int | None = None, **more: Any) ->
     )
 
 
+def request_invalid(errors: Sequence[Any]) -> GreenlangError:
+    """The refusal of what is not as a route takes it; ``errors`` as pydantic lists them."""
+    first = _issues(errors)[0]
+    return GreenlangError(
+        "REQUEST_INVALID",
+        "the request is not as this route takes it",
+        found=f"{first['where']}: {first['message']}",
+        expected="the parameters of the route, no others",
+    )
+
+
+def _issues(errors: Sequence[Any]) -> list[dict[str, str]]:
+    # Values are not repeated: a body may hold what does not belong in an answer or a log.
+    return [
+        {"where": ".".join(str(part) for part in issue["loc"]), "message": issue["msg"]} for issue in errors
+    ]
+
+
 def add_handlers(app: FastAPI) -> None:
     """Every way in which a request can fail ends here."""
 
@@ -104,20 +126,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def not_as_described(request: Request, error: RequestValidationError) -> JSONResponse:
-        # Values are not repeated: a body may hold what does not belong in an answer or a log.
-        issues = [
-            {"where": ".".join(str(part) for part in issue["loc"]), "message": issue["msg"]}
-            for issue in error.errors()
-        ]
-        return problem(
-            GreenlangError(
-                "REQUEST_INVALID",
-                "the request is not as this route takes it",
-                found=f"{issues[0]['where']}: {issues[0]['message']}",
-                expected="the parameters of the route, no others",
-            ),
-            errors=issues,
-        )
+        issues = _issues(error.errors())
+        return problem(request_invalid(error.errors()), errors=issues)
 
     @app.exception_handler(HTTPException)
     def by_the_router(request: Request, error: HTTPException) -> JSONResponse:

@@ -74,10 +74,12 @@ def server_of(app: FastAPI, port: int) -> uvicorn.Server:
 
 
 def _warm(services: Services) -> None:
-    """Load and index the factors and start the agents that are live, so that first calls are fast; what
-    fails is tried again by the first call."""
+    """Load and index the factors, bind the formulas and start the agents that are live, so that first calls
+    are fast; what fails is tried again by the first call."""
     try:
-        services.factors.now().catalogue.prepare()
+        in_force = services.factors.now()
+        in_force.catalogue.prepare()
+        in_force.bind()
         services.runtime.warm(services.registry(DEVELOPMENT_TENANT))
     except GreenlangError as error:
         log.warning("an agent could not be started: %s", error.code)

@@ -64,7 +64,7 @@ def calculate(
         bounds = engine.calculate_with_uncertainty(formula_id, given, context, stated, simulation)
         result = bounds.result
     if as_json:
-        print_json(_as_json(result) | ({"uncertainty": uncertainty.result_json(bounds)} if bounds else {}))
+        print_json(result.as_dict() | ({"uncertainty": bounds.as_dict()} if bounds else {}))
     else:
         _print(result)
         if bounds:
@@ -101,15 +101,6 @@ def _formula_id(engine: CalculationEngine, word: str) -> str:
         if not (engine.catalogue.frame["factor_id"] == word).any():
             raise missing from None
         return engine.library.find_binding(factor_id=word).id
-
-
-def _as_json(result: CalculationResult) -> dict[str, Any]:
-    return {
-        **result.model_dump(mode="json", exclude={"outputs"}, exclude_none=True),
-        "outputs": [
-            {**item.model_dump(mode="json"), "value": format(item.value, "f")} for item in result.outputs
-        ],
-    }
 
 
 def _print(result: CalculationResult) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry_ops.cli import in_force, spark_run, uncertainty
+from registry_ops.cli.emission_table import table
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def run(
         typer.Option(help="Mapping (YAML) of a CSV table whose columns have other names; see `template`."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for lines.csv, totals.csv and rejected.csv.")
+        Path | None,
+        typer.Option(help="Folder for lines.csv, totals.csv, rejected.csv, quality.csv and bounds.csv."),
     ] = None,
     spreads: Annotated[
         list[str] | None,
@@ -91,13 +93,17 @@ def run(
     ) as progress:  # fmt: skip
         task = progress.add_task("reading the tables", total=None)
         say = partial(_say, progress, task)
-        tables, calculator = _calculate(activity, method, columns, say, on_spark)
-        if stated or simulation is not None:
+        how = _method(method)
+        tables, engine_used, rows = _calculate(activity, how, columns, say, on_spark)
+        if stated or simulation is not None or _states(how):
             say("bounding the totals")
-            totals = _bounds(tables["lines"].collect(), calculator, stated, simulation)
+            known = _rows(activity, columns) if rows is None else rows
+            totals = _bounds(tables["lines"].collect(), known, how, engine_used, stated, simulation)
         if out is not None:
             say(f"writing {out}")
-            _write(tables, out)
+            # What is said of each line needs all rows in one memory, which a cluster's may not fit.
+            written = tables if rows is None else tables | _quality(tables, rows, how, engine_used)
+            _write(written, out)
     outcome = _outcome(tables)
     if as_json:
         bounds = {"uncertainty": [total.model_dump(mode="json") for total in totals]} if totals else {}
@@ -113,83 +119,7 @@ def _say(progress: Progress, task: TaskID, what: str) -> None:
     progress.update(task, description=what)
 
 
-@app.command()
-def table(
-    rows: Annotated[
-        Path,
-        typer.Argument(help="Parquet file or folder: activity, region, unit, data_year, quantity and --by."),
-    ],
-    method: Annotated[
-        Path, typer.Option(help="Method table: data year and activity to edition and GWP set.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of results, which must not exist yet.")],
-    by: Annotated[
-        list[str] | None, typer.Option(help="Columns to sum by; tenant and scope unless said.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="How many work at once; one a core.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON document.")] = False,
-) -> int:
-    """Calculate a table of any size, block by block; its results are proved by one Merkle root."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from greenlang_assets.core.calculation.batch_columns import Batch
-    from greenlang_assets.core.calculation.batch_files import run_files
-    from greenlang_assets.core.calculation.batch_questions import resolver_of
-    from greenlang_assets.core.tenants.contracts import METHOD, check
-    from greenlang_assets.core.tenants.dataset import load_method
-
-    how = check(load_method(method), METHOD)
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console(stderr=True), transient=True,
-    ) as progress:  # fmt: skip
-        task = progress.add_task("loading factors and formulas", total=None)
-        engine = in_force.engine()
-        resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
-        batch = Batch(resolver, how) if threads is None else Batch(resolver, how, threads)
-        done = run_files(
-            rows, batch, out, by=tuple(by or ("tenant", "scope")),
-            say=lambda at, total: progress.update(task, description="rows", completed=at, total=total),
-        )  # fmt: skip
-    if as_json:
-        sums = [{name: _integer(cell) for name, cell in row.items()} for row in done.sums.to_dicts()]
-        print_json(
-            {
-                "rows": done.rows,
-                "rejected": done.rejected,
-                "root": done.root,
-                "plans": done.plans,
-                "sums": sums,
-            }
-        )
-    else:
-        refused = sum(done.rejected.values())
-        print_table(
-            f"{done.rows:,} rows of {done.plans:,} distinct questions, {refused:,} rejected",
-            [*done.sums.columns[: -len(_MASSES)], "kg CO2e"],
-            [
-                (*row[: -len(_MASSES)], f"{row[-1] / 10**6:,.3f}")
-                for row in done.sums.head(_SHOWN).iter_rows()
-            ],
-            numeric=["kg CO2e"],
-        )
-        if done.sums.height > _SHOWN:
-            console().print(f"and {done.sums.height - _SHOWN:,} more in {out}/sums.csv")
-        if done.rejected:
-            print_table("rejected", ["code", "rows"], list(done.rejected.items()), numeric=["rows"])
-        console().print(f"root {done.root}")
-        console().print(f"written: {out}/rows, plans.parquet, rejected.parquet, sums.csv, run.json")
-    return 1 if done.rejected else 0
-
-
-#: Rows of sums that a terminal shows.
-_SHOWN = 20
-_MASSES = ("co2_mg", "ch4_mg", "n2o_mg", "co2_biogenic_mg", "co2e_mg")
-
-
-def _integer(cell: Any) -> Any:
-    """Sums beyond 64 bits as text: readers of JSON would lose their digits."""
-    return str(cell) if isinstance(cell, int) and abs(cell) >= 2**53 else cell
+app.command()(table)
 
 
 @app.command()
@@ -214,17 +144,34 @@ def template(
     return 0
 
 
-def _bounds(
-    lines: pl.DataFrame, engine: CalculationEngine, stated: dict[str, str], simulation: Any
-) -> list[UncertainTotal]:
-    """Bounds for each tenant and period, by both scope 2 figures."""
-    from greenlang_assets.core.calculation.batch_uncertainty import LineUncertainty, uncertain_totals
+def _states(how: pl.DataFrame) -> bool:
+    """Whether the method table states an uncertainty."""
+    stated = how.select("quantity_uncertainty", "factor_uncertainty")
+    return any(count < how.height for count in stated.null_count().row(0))
 
+
+def _bounds(
+    results: pl.DataFrame,
+    rows: pl.DataFrame,
+    how: pl.DataFrame,
+    engine: CalculationEngine,
+    words: dict[str, str],
+    simulation: Any,
+) -> list[UncertainTotal]:
+    """Bounds for each tenant and period, by both scope 2 figures; a word comes before the method table."""
+    from greenlang_assets.core.calculation.batch_uncertainty import LineUncertainty, uncertain_totals
+    from greenlang_assets.core.calculation.line_quality import for_sums
+
+    lines, says = for_sums(results, rows, how)
+    yearly: dict[str, set[str]] = {}
+    for plain, named in zip(results["activity"], lines["activity"], strict=True):
+        yearly.setdefault(plain, set()).add(named)
     # A factor's id has slashes; the name of an activity has none.
-    of = LineUncertainty(
-        activities={name: text for name, text in stated.items() if "/" not in name},
-        factors={name: text for name, text in stated.items() if "/" in name},
-    )
+    given = {
+        name: text for word, text in words.items() if "/" not in word for name in yearly.get(word, {word})
+    }
+    factors = {name: text for name, text in words.items() if "/" in name}
+    of = LineUncertainty(activities={**says.activities, **given}, factors={**says.factors, **factors})
     location = uncertain_totals(lines, engine.library, of, by=("tenant", "period"), simulation=simulation)
     market = uncertain_totals(
         lines, engine.library, of, by=("tenant", "period"), figure="market", simulation=simulation
@@ -232,26 +179,30 @@ def _bounds(
     return [*location, *market]
 
 
-def _calculate(
-    activity: Path, method: Path, columns: Path | None, say: Callable[[str], None], on_spark: Any
-) -> tuple[dict[str, pl.LazyFrame], CalculationEngine]:
-    """Lines, totals and rejected rows by name, and the engine that they come from."""
-    from greenlang_assets.core.calculation.batch import calculate_batch
+def _method(path: Path) -> pl.DataFrame:
     from greenlang_assets.core.tenants.contracts import METHOD, check
     from greenlang_assets.core.tenants.dataset import load_method
 
-    how = check(load_method(method), METHOD)
+    return check(load_method(path), METHOD)
+
+
+def _calculate(
+    activity: Path, how: pl.DataFrame, columns: Path | None, say: Callable[[str], None], on_spark: Any
+) -> tuple[dict[str, pl.LazyFrame], CalculationEngine, pl.DataFrame | None]:
+    """Lines, totals and rejected rows by name, the engine they come from, and the rows if they are here."""
+    from greenlang_assets.core.calculation.batch import calculate_batch
+
     is_parquet = activity.is_dir() or (activity.is_file() and activity.suffix == ".parquet")
     if on_spark is not None:
         # Workers read Parquet themselves; a table that has to be understood first is read here.
         given = activity if is_parquet and columns is None else _rows(activity, columns)
         engine = _engine(say)
-        return on_spark(given, how, engine=engine, say=say), engine
+        return on_spark(given, how, engine=engine, say=say), engine, None
     rows = _rows(activity, columns)
     engine = _engine(say)
     say(f"calculating {rows.height:,} rows")
     result = calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
-    return {name: getattr(result, name).lazy() for name in ("lines", "totals", "rejected")}, engine
+    return {name: getattr(result, name).lazy() for name in ("lines", "totals", "rejected")}, engine, rows
 
 
 def _rows(activity: Path, columns: Path | None) -> pl.DataFrame:
@@ -267,6 +218,17 @@ def _rows(activity: Path, columns: Path | None) -> pl.DataFrame:
 def _engine(say: Callable[[str], None]) -> CalculationEngine:
     say("loading factors and formulas")
     return in_force.engine()
+
+
+def _quality(
+    tables: dict[str, pl.LazyFrame], rows: pl.DataFrame, how: pl.DataFrame, engine: CalculationEngine
+) -> dict[str, pl.LazyFrame]:
+    """What is said about the results: bounds and data quality of each line, bounds of each total."""
+    from greenlang_assets.core.calculation.line_quality import line_quality, total_bounds
+
+    quality = line_quality(tables["lines"].collect(), rows, how, engine.library)
+    bounds = total_bounds(quality, tables["totals"].collect())
+    return {"quality": quality.lazy(), "bounds": bounds.lazy()}
 
 
 def _outcome(tables: dict[str, pl.LazyFrame]) -> dict[str, Any]:
@@ -308,7 +270,7 @@ def _print(outcome: dict[str, Any], out: Path | None) -> None:
             folded=["activity", "found", "expected", "hint"],
         )  # fmt: skip
     if out is not None:
-        console().print(f"written: {out}/lines.csv, totals.csv, rejected.csv")
+        console().print(f"written: {out}/lines.csv, totals.csv, rejected.csv, quality.csv, bounds.csv")
 
 
 def _write(tables: dict[str, pl.LazyFrame], out: Path) -> None:

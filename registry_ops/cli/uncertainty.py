@@ -7,7 +7,7 @@ Does not belong here: propagation and Monte Carlo (``core.calculation.uncertaint
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry_ops.cli.output import console, print_table
 
@@ -61,30 +61,6 @@ def simulation(draws: int | None, seed: int | None) -> Simulation | None:
             )
         return None
     return Simulation(draws, 1 if seed is None else seed)
-
-
-def result_json(result: UncertainResult) -> dict[str, Any]:
-    """Bounds and what they follow from, as one part of a document."""
-    body = result.model_dump(mode="json", exclude={"result", "simulation", "propagated", "simulated"})
-    return {
-        **{name: value for name, value in body.items() if value is not None},
-        "simulation": result.simulation.body if result.simulation else None,
-        "propagated": [_readable(item) for item in result.propagated],
-        "simulated": [_readable(item) for item in result.simulated],
-    }
-
-
-def _readable(item: Bounded) -> dict[str, Any]:
-    return {
-        **item.model_dump(mode="json"),
-        "value": _text(item.scaled, item.precision),
-        "lower_value": _text(item.lower, item.precision),
-        "upper_value": _text(item.upper, item.precision),
-    }
-
-
-def _text(scaled: int, precision: int) -> str:
-    return format(Decimal(scaled).scaleb(-precision), "f")
 
 
 def print_result(result: UncertainResult) -> None:

@@ -25,7 +25,7 @@ ASSET = "runtime/calculation"
 READ_FROM = ("factors/catalogue", "factors/ipcc_gwp", "formulas/library")
 ARTIFACT = "packs/artifact"
 
-_SCHEMA = {
+SCHEMA = {
     name: pl.String()
     for name in (
         "calculation_sha256", "agent_id", "version", "artifact_sha256", "formula_id", "formula_sha256",
@@ -73,28 +73,18 @@ def record_calculation(
             hint="this is a fault of the agent, not of the inputs",
         )
     assert isinstance(body, Mapping)
-    formula, factor, gwp = (body.get(name) or {} for name in ("formula", "factor", "gwp"))
     row = {
-        "calculation_sha256": proven,
+        **calculation_row(body, inputs, answer.get("outputs") or {}),
         "agent_id": agent_id,
         "version": version,
         "artifact_sha256": artifact_sha256,
-        "formula_id": formula.get("id"),
-        "formula_sha256": formula.get("sha256"),
-        "factor_id": factor.get("id"),
-        "factor_sha256": factor.get("sha256"),
-        "gwp_set": gwp.get("set"),
-        "gwp_sha256": gwp.get("sha256"),
-        "inputs": canonical_bytes(inputs).decode(),
-        "outputs": canonical_bytes(answer.get("outputs") or {}).decode(),
-        "calculation": canonical_bytes(body).decode(),
     }
-    content = table_bytes(pl.DataFrame([row], schema=_SCHEMA), key=("calculation_sha256",))
+    content = table_bytes(pl.DataFrame([row], schema=SCHEMA), key=("calculation_sha256",))
     entry = ProvenanceEntry(
         asset=ASSET,
         partition=f"{agent_id}@{version}",
         content_sha256=store.put(content),
-        inputs=_read(ledger, artifact_sha256),
+        inputs=(*read_from(ledger), *_archive(ledger, artifact_sha256)),
         code=f"{version}+{artifact_sha256[:12]}",
         facts={"calculation_sha256": proven},
     )
@@ -102,12 +92,40 @@ def record_calculation(
     return proven
 
 
-def _read(ledger: Ledger, artifact_sha256: str) -> tuple[InputRef, ...]:
-    """What is recorded of the things that the calculation was made from."""
+def calculation_row(
+    body: Mapping[str, Any], inputs: Mapping[str, Any], outputs: Any
+) -> dict[str, str | None]:
+    """The columns of a calculation that follow from its hashed body, whoever answered.
+
+    Args:
+        body: the hashed body.
+        inputs: as the caller gave them.
+        outputs: as they were answered.
+    """
+    formula, factor, gwp = (body.get(name) or {} for name in ("formula", "factor", "gwp"))
+    return {
+        "calculation_sha256": content_sha256(body),
+        "formula_id": formula.get("id"),
+        "formula_sha256": formula.get("sha256"),
+        "factor_id": factor.get("id"),
+        "factor_sha256": factor.get("sha256"),
+        "gwp_set": gwp.get("set"),
+        "gwp_sha256": gwp.get("sha256"),
+        "inputs": canonical_bytes(inputs).decode(),
+        "outputs": canonical_bytes(outputs).decode(),
+        "calculation": canonical_bytes(body).decode(),
+    }
+
+
+def read_from(ledger: Ledger) -> tuple[InputRef, ...]:
+    """What is recorded now of the tables that calculations are made from."""
     latest = [ledger.latest(asset) for asset in READ_FROM]
-    refs = [
+    return tuple(
         InputRef(link.entry.asset, None, link.entry.content_sha256) for link in latest if link is not None
-    ]
+    )
+
+
+def _archive(ledger: Ledger, artifact_sha256: str) -> tuple[InputRef, ...]:
+    """The agent's archive, where a factory of this installation made it."""
     made = [link for link in ledger.find(artifact_sha256) if link.entry.asset == ARTIFACT]
-    refs += [InputRef(ARTIFACT, link.entry.partition, artifact_sha256) for link in made[-1:]]
-    return tuple(refs)
+    return tuple(InputRef(ARTIFACT, link.entry.partition, artifact_sha256) for link in made[-1:])

@@ -510,6 +510,19 @@ LIES = {
     ),
     "another licence": (lines(pl.lit("CC0").alias("licence")), "LINE_WRONG"),
     "another year": (lines(pl.lit(0, dtype=pl.Int64).alias("year_distance")), "FACTOR_WRONG"),
+    "another place": (lines(pl.lit("world").alias("matched_level")), "FACTOR_WRONG"),
+    "a fallback that nobody allowed": (
+        on(
+            "tenants/emissions",
+            lambda frame: frame.with_columns(
+                pl.when(pl.col("scope") == "1")
+                .then(pl.lit("country"))
+                .otherwise("matched_level")
+                .alias("matched_level")
+            ),
+        ),
+        "FACTOR_WRONG",
+    ),
     "another tenant's": (lines(pl.lit("village").alias("tenant")), "TOTAL_WRONG"),
     "a line counted twice": (
         on(

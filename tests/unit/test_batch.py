@@ -10,6 +10,8 @@ from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.calculation.lines import line_sha256, total_sha256
 from greenlang_assets.core.calculation.model import CalculationContext
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.factors.catalogue import Catalogue
+from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.provenance.canonical import row_sha256
 from greenlang_assets.core.tenants.contracts import ACTIVITY, LINES, METHOD, REJECTED, TOTALS, check
 
@@ -203,6 +205,55 @@ def test_totals_are_the_sums_of_their_lines_per_facility_and_period(engine):
         result.lines.filter(pl.col("scope") != "outside").group_by(key).agg(pl.col("co2e_mg").sum()).sort(key)
     )
     assert summed["co2e_mg"].to_list() == result.totals["co2e_mg"].to_list()
+
+
+GRID = {
+    "scope": "2", "activity": "grid-electricity", "region": "GB-SCT", "unit": "kWh", "data_year": 2024,
+    "period": "2024",
+}  # fmt: skip
+HOW_GRID = HOW_POWER | {
+    "data_year": 2024, "publisher": "uk-desnz", "dataset": "conversion-factors", "edition": "2024",
+    "activity_unit": "kWh", "gwp_set": "AR5",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_years(engine):
+    """A catalogue in which one edition gives natural gas for two years."""
+    frame = engine.catalogue.frame
+    of_gas = (pl.col("activity") == "natural-gas") & (pl.col("dataset") == "stationary-combustion")
+    older = frame.filter(of_gas & (pl.col("edition") == "2024")).with_columns(
+        pl.col("factor_id").str.replace("/us/2024/", "/us/2020/"), pl.lit(2020).cast(pl.Int64).alias("year")
+    )
+    catalogue = Catalogue(pl.concat([frame, older]), engine.catalogue.properties, engine.catalogue.gwp)
+    return CalculationEngine(catalogue, Library.shipped(catalogue), engine.gwp)
+
+
+@pytest.mark.parametrize(
+    ("row", "how", "allowed", "level", "year"),
+    [
+        (GRID, HOW_GRID, ("region", "both"), "country", 2024),
+        ({"data_year": 2022}, HOW | {"data_year": 2022}, ("year", "both"), "exact", 2020),
+        ({"data_year": 2022, "region": "US-TX"}, HOW | {"data_year": 2022}, ("both",), "country", 2020),
+    ],
+)
+def test_a_fallback_is_what_the_method_allows_and_no_more(two_years, row, how, allowed, level, year):
+    for fallback in (None, "none", "region", "year", "both"):
+        result = run(two_years, activities(row), methods(how | {"fallback": fallback}))
+        if fallback in allowed:
+            (line,) = result.lines.iter_rows(named=True)
+            assert two_years.catalogue.factor(line["factor_id"]).year == year
+            assert (line["matched_level"], line["year_distance"]) == (level, how["data_year"] - year)
+            check(result.lines, LINES)
+        else:
+            assert result.rejected["code"].to_list() == ["FACTOR_NOT_FOUND"]
+
+
+def test_allowing_a_fallback_changes_no_line_that_needs_none(engine):
+    rows = activities({}, POWER)
+    allowed = run(engine, rows, methods({"fallback": "both"}, HOW_POWER | {"fallback": "both"}))
+    assert allowed.lines.equals(run(engine, rows).lines)
+    assert allowed.totals.equals(run(engine, rows).totals)
 
 
 REJECTIONS = {

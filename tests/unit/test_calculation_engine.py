@@ -220,7 +220,7 @@ REFUSALS = {
     "none": (GAS, {"activity": None}, "AR5", "INPUT_NOT_A_NUMBER", "mmBtu[gross]"),
     "list": (GAS, {"activity": [1]}, "AR5", "INPUT_NOT_A_NUMBER", "mmBtu[gross]"),
     "words": (GAS, {"activity": "a lot"}, "AR5", "INPUT_NOT_A_NUMBER", "mmBtu[gross]"),
-    "thousands": (GAS, {"activity": "1,000"}, "AR5", "UNIT_UNKNOWN", None),
+    "thousands": (GAS, {"activity": "1,000"}, "AR5", "INPUT_NOT_A_NUMBER", "mmBtu[gross]"),
     "empty": (GAS, {"activity": ""}, "AR5", "INPUT_NOT_A_NUMBER", "mmBtu[gross]"),
     "nan": (GAS, {"activity": NAN}, "AR5", "INPUT_NOT_FINITE", "finite"),
     "nan text": (GAS, {"activity": "nan"}, "AR5", "INPUT_NOT_A_NUMBER", None),

@@ -14,6 +14,9 @@ from greenlang_assets.core.tenants.chicago import ENERGY, UNSTATED_AREA, import_
 from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, REPORTED, check
 from greenlang_assets.core.tenants.dataset import dataset_folders, load_dataset, load_method, write_chicago
 
+#: Columns of a method table without the optional ones.
+REQUIRED = [name for name in METHOD.columns if name not in METHOD.optional]
+
 HEADER = [
     *("Data Year", "ID", "Property Name", "Community Area", "Primary Property Type"),
     *("Gross Floor Area - Buildings (sq ft)", *ENERGY, "Site EUI (kBtu/sq ft)"),
@@ -163,7 +166,7 @@ def test_written_set_is_read_back_and_an_altered_table_is_found(tmp_path):
     folder = tmp_path / "chicago"
     manifest = write_chicago(write(tmp_path, ROW), folder)
     method = (
-        ",".join(METHOD.columns)
+        ",".join(REQUIRED)
         + "\n2016,natural-gas,natural-gas,us-epa,stationary-combustion,2024,mmBtu,AR4,why\n"
     )
     (folder / "method.csv").write_text(method)
@@ -184,9 +187,9 @@ def test_written_set_is_read_back_and_an_altered_table_is_found(tmp_path):
     ("text", "column"),
     [
         ("data_year,activity\n", None),
-        (",".join(METHOD.columns) + "\ntwo,natural-gas,g,p,d,e,u,AR4,r\n", "data_year"),
-        (",".join(METHOD.columns) + "\n2016,natural-gas\n", "factor_activity"),
-        (",".join(METHOD.columns) + "\n" + "2016,natural-gas,g,p,d,e,u,AR4,r\n" * 2, None),
+        (",".join(REQUIRED) + "\ntwo,natural-gas,g,p,d,e,u,AR4,r\n", "data_year"),
+        (",".join(REQUIRED) + "\n2016,natural-gas\n", "factor_activity"),
+        (",".join(REQUIRED) + "\n" + "2016,natural-gas,g,p,d,e,u,AR4,r\n" * 2, None),
     ],
 )
 def test_a_broken_method_table_is_refused(tmp_path, text, column):
@@ -194,6 +197,27 @@ def test_a_broken_method_table_is_refused(tmp_path, text, column):
     with pytest.raises(GreenlangError, match="METHOD_TABLE") as caught:
         load_method(tmp_path / "method.csv")
     assert caught.value.where.get("column") == column
+
+
+def test_optional_columns_of_the_method_may_be_left_out_or_empty(tmp_path):
+    cells = {"fallback": "region", "quantity_uncertainty": "5%", "factor_uncertainty": "", "reliability": ""}
+    header = [name for name in METHOD.columns if name in REQUIRED or name in cells]
+    row = (
+        dict(zip(REQUIRED, ["2016", "natural-gas", "g", "p", "d", "e", "u", "AR4", "why"], strict=True))
+        | cells
+    )
+    (tmp_path / "method.csv").write_text(f"{','.join(header)}\n{','.join(row[name] for name in header)}\n")
+    (read,) = load_method(tmp_path / "method.csv").iter_rows(named=True)
+    stated = {name: read[name] for name in METHOD.optional}
+    assert stated == {
+        "fallback": "region", "quantity_uncertainty": "5%", "factor_uncertainty": None, "reliability": None,
+    }  # fmt: skip
+    (tmp_path / "short.csv").write_text(",".join(REQUIRED) + "\n2016,natural-gas,g,p,d,e,u,AR4,why\n")
+    (read,) = load_method(tmp_path / "short.csv").iter_rows(named=True)
+    assert [read[name] for name in METHOD.optional] == [None] * 4
+    wrong = pl.DataFrame([read | {"fallback": "often"}], schema=METHOD.schema)
+    with pytest.raises(GreenlangError, match="CONTRACT_VALUES"):
+        check(wrong, METHOD)
 
 
 def test_shipped_tables_keep_their_contracts_and_counts():

@@ -137,7 +137,7 @@ def test_a_batch_over_ones_own_table(own_data: Path) -> None:
     # 1000 x (53.06 + 0.001 x 28 + 0.0001 x 265) + 10 x (497.443 + 0.030 x 28 + 0.004 x 265) lb
     assert total["co2e_mg"] == 53_114_500_000 + round(10 * (497.443 + 0.84 + 1.06) * 0.45359237 * 10**6)
     written = {path.name for path in (own_data / "out").iterdir()}
-    assert written == {"lines.csv", "totals.csv", "rejected.csv"}
+    assert written == {"lines.csv", "totals.csv", "rejected.csv", "quality.csv", "bounds.csv"}
 
 
 def test_what_a_template_writes_runs_as_it_is(tmp_path: Path) -> None:

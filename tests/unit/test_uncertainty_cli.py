@@ -103,3 +103,18 @@ def test_totals_of_a_run_have_bounds(tmp_path: Path) -> None:
     shown = glac(*words, *stated).stdout
     assert "95 % bounds" in shown
     assert "acme 2024" in shown
+
+
+def test_what_the_method_states_bounds_a_run_and_a_word_comes_before_it(tmp_path: Path) -> None:
+    (tmp_path / "activity.csv").write_text(ACTIVITY.format(sha="a" * 64))
+    header, row = METHOD.splitlines()
+    columns = ",quantity_uncertainty,factor_uncertainty,reason"
+    (tmp_path / "method.csv").write_text(
+        f"{header.replace(',reason', columns)}\n{row.replace(',the edition', ',2%,5%,the edition')}\n"
+    )
+    words = ("emissions", "run", str(tmp_path / "activity.csv"), "--method", str(tmp_path / "method.csv"))
+    by_method = answer(*words)["uncertainty"]
+    by_words = answer(*words, "--uncertainty", "natural-gas=2%", "--uncertainty", f"{GAS}=5%")["uncertainty"]
+    assert by_words == by_method
+    wider = answer(*words, "--uncertainty", "natural-gas=20%")["uncertainty"]
+    assert wider[0]["lower_mg"] < by_method[0]["lower_mg"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,16 @@ def methods_of(method: pl.DataFrame) -> dict[tuple[int, str], dict[str, Any]]:
     return {(row["data_year"], row["activity"]): row for row in method.iter_rows(named=True)}
 
 
+#: What a method row allows → what the look-up is told.
+_FALLBACK: dict[str | None, bool | Literal["region", "year"]] = {
+    None: False,
+    "none": False,
+    "region": "region",
+    "year": "year",
+    "both": True,
+}
+
+
 def resolve_all(
     questions: Iterable[Mapping[str, Any]],
     method: pl.DataFrame,
@@ -174,6 +184,7 @@ def resolve(
         dataset=how["dataset"],
         edition=how["edition"],
         activity_unit=how["activity_unit"],
+        fallback=_FALLBACK[how["fallback"]],
     )
     formula = ready_formula(match.factor.factor_id, how["gwp_set"], library, gwp)
     return Plan(match, formula, ratio(question["unit"], formula.bounds.unit))

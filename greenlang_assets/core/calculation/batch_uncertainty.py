@@ -177,7 +177,7 @@ def _factor_spreads(lines: pl.DataFrame, library: Library, stated: LineUncertain
     found: dict[str, Spread] = {}
     for formula_id in lines["formula_id"].unique().sort():
         binding = library.factor_binding(formula_id)
-        _check_product(binding)
+        check_product(binding)
         factor: EmissionFactor = binding.factor
         given = stated.factors.get(binding.factor_id)
         if given is None and factor.uncertainty_percent is not None:
@@ -187,8 +187,12 @@ def _factor_spreads(lines: pl.DataFrame, library: Library, stated: LineUncertain
     return found
 
 
-def _check_product(binding: Binding) -> None:
-    """CO2e must follow quantity and factor in proportion, at a small and at a large quantity."""
+def check_product(binding: Binding) -> None:
+    """CO2e must follow quantity and factor in proportion, at a small and at a large quantity.
+
+    Raises:
+        GreenlangError: ``UNCERTAINTY_NOT_LINEAR``.
+    """
     (activity,) = open_inputs(binding)
     figures = {figure.symbol: float(figure.value) for figure in binding.figures}
     # Any positive potentials will do: they cannot make a formula linear that is not.

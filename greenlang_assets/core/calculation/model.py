@@ -70,6 +70,10 @@ class PublishedQuantity(_Frozen):
         """The quantity as an exact decimal number."""
         return Decimal(self.scaled).scaleb(-self.precision)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The quantity as JSON-ready data, with the decimal text that the integer stands for."""
+        return {**self.model_dump(mode="json"), "value": format(self.value, "f")}
+
 
 class CitedFigure(_Frozen):
     """One figure of the calculation that nobody typed in, and where it was published.
@@ -139,6 +143,13 @@ class CalculationResult(_Frozen):
             "keys": self.keys,
             "outputs": [item.model_dump() for item in sorted(self.outputs, key=lambda item: item.symbol)],
             "properties": self.properties,
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON-ready data; each output also as the decimal text that its integer stands for."""
+        return {
+            **self.model_dump(mode="json", exclude={"outputs"}, exclude_none=True),
+            "outputs": [item.as_dict() for item in self.outputs],
         }
 
     def sealed(self) -> CalculationResult:

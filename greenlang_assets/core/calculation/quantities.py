@@ -11,17 +11,17 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from greenlang_assets.core.calculation.model import ConvertedInput
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FuelProperty
 from greenlang_assets.core.units import Unit, conversion, normalise_unit, qualify
 
-_QUANTITY = re.compile(r"\s*(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?)\s*(?P<unit>\S.*)?")
+_QUANTITY = re.compile(r"\s*(?P<number>[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?)\s*(?P<unit>[^\s,].*)?")
 
 
-@cache
+@lru_cache(maxsize=65_536)
 def ratio(from_unit: str, to_unit: str) -> float:
     """The exact ratio of two units as the nearest float64: multiplied by it, a number is in the other unit.
 
@@ -32,6 +32,12 @@ def ratio(from_unit: str, to_unit: str) -> float:
         GreenlangError: those of :func:`core.units.conversion`.
     """
     return float(conversion(from_unit, to_unit))
+
+
+def split(text: str) -> tuple[str, str | None] | None:
+    """Number and unit of a quantity's text, as written; None where it does not begin with a number."""
+    read = _QUANTITY.fullmatch(text)
+    return None if read is None else (read["number"], read["unit"])
 
 
 @dataclass(frozen=True)
@@ -127,12 +133,12 @@ def read_input(
     """
     unit = bounds.unit
     if isinstance(given, str):
-        read = _QUANTITY.fullmatch(given)
+        read = split(given)
         if read is None:
             raise _not_a_number(given, bounds)
-        number = float(read["number"])
-        if read["unit"] is not None:
-            unit = normalise_unit(read["unit"])
+        number = float(read[0])
+        if read[1] is not None:
+            unit = normalise_unit(read[1])
     elif isinstance(given, bool) or not isinstance(given, int | float):
         raise _not_a_number(given, bounds)
     else:

@@ -11,7 +11,7 @@ counted twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -112,12 +112,40 @@ class Scope2Result(BaseModel):
     parts: tuple[MarketPart, ...]
     basis: MarketBasis
     disclosure: str
-    provenance_hash: str
+    provenance_hash: str = ""
 
     @property
     def location_co2e(self) -> PublishedQuantity:
         """CO2e of the location-based method."""
         return co2e_of(self.location)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The hashed body: location's hash, the parts of the market-based figure, their sum and basis."""
+        return {
+            "basis": self.basis,
+            "location": self.location.provenance_hash,
+            "market": self.market.scaled,
+            "parts": [part.model_dump() for part in self.parts],
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Both figures as JSON-ready data; the calculation behind the first is not repeated."""
+        return {
+            "location": self.location_co2e.as_dict(),
+            "market": self.market.as_dict(),
+            "parts": [
+                {**part.model_dump(mode="json", exclude={"co2e"}), "co2e": part.co2e.as_dict()}
+                for part in self.parts
+            ],
+            "basis": self.basis,
+            "disclosure": self.disclosure,
+            "provenance_hash": self.provenance_hash,
+        }
+
+    def sealed(self) -> Scope2Result:
+        """The same with its provenance hash."""
+        return self.model_copy(update={"provenance_hash": content_sha256(self.body)})
 
 
 def co2e_of(result: CalculationResult) -> PublishedQuantity:
@@ -253,17 +281,10 @@ def assemble(location: CalculationResult, parts: Sequence[MarketPart]) -> Scope2
     else:
         disclosure = GRID_AVERAGE_DISCLOSURE if rest else COVERED_DISCLOSURE
     market = PublishedQuantity(symbol="co2e", scaled=total, precision=PRECISION, unit=CO2E)
-    body: Mapping[str, Any] = {
-        "basis": basis,
-        "location": location.provenance_hash,
-        "market": total,
-        "parts": [part.model_dump() for part in parts],
-    }
     return Scope2Result(
         location=location,
         market=market,
         parts=tuple(parts),
         basis=basis,
         disclosure=disclosure,
-        provenance_hash=content_sha256(body),
-    )
+    ).sealed()

@@ -25,9 +25,8 @@ where a formula is so far from linear that its value lies outside them (``widene
 *Correlation.* Independent or one and the same, as in approach 1 (2019 Refinement, page 3.21): all figures of
 a factor rise and fall together unless a figure is given an uncertainty of its own.
 
-*Data quality* is not scored. The published schemes (GHG Protocol scope 3 standard, ILCD and PEF, pedigree
-matrix) rate technology, time, place, completeness and reliability of each activity figure, and the activity
-tables carry none of these ratings. The factor's own rating is passed on as its publisher prints it.
+*Data quality* is not uncertainty and does not become one: scores stand beside (``data_quality``), and the
+factor's own rating is passed on as its publisher prints it.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, Self
 
@@ -132,6 +132,18 @@ class Bounded(_Frozen):
     upper: int
     relative_percent: float | None
 
+    def as_dict(self) -> dict[str, Any]:
+        """The bounds as JSON-ready data, each with the decimal text that its integer stands for."""
+        return {
+            **self.model_dump(mode="json"),
+            "value": self._text(self.scaled),
+            "lower_value": self._text(self.lower),
+            "upper_value": self._text(self.upper),
+        }
+
+    def _text(self, scaled: int) -> str:
+        return format(Decimal(scaled).scaleb(-self.precision), "f")
+
     @model_validator(mode="after")
     def _contains(self) -> Self:
         if not self.lower <= self.scaled <= self.upper:
@@ -204,6 +216,19 @@ class UncertainResult(_Frozen):
             "propagated": [item.model_dump() for item in self.propagated],
             "simulation": self.simulation.body if self.simulation else None,
             "simulated": [item.model_dump() for item in self.simulated],
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is uncertain and the bounds, as JSON-ready data; the calculation itself is not repeated."""
+        body = self.model_dump(
+            mode="json", exclude={"result", "simulation", "propagated", "simulated"}, exclude_none=True
+        )
+        return {
+            **body,
+            "calculation": self.result.provenance_hash,
+            "simulation": self.simulation.body if self.simulation else None,
+            "propagated": [item.as_dict() for item in self.propagated],
+            "simulated": [item.as_dict() for item in self.simulated],
         }
 
     def sealed(self) -> UncertainResult:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -28,6 +28,7 @@ from greenlang_assets.core.factors.references import Resolved, publisher_id
 from greenlang_assets.core.factors.regions import Rung, ladder
 from greenlang_assets.core.factors.search import SearchHit, SearchIndex
 from greenlang_assets.core.factors.stats import count
+from greenlang_assets.core.nearest import nearest
 
 #: Columns in which rows that answer the same question can differ.
 _DISTINGUISHING = (
@@ -41,8 +42,6 @@ _DISTINGUISHING = (
     "activity_path",
 )
 _CITE = "cite_"
-#: Of more texts than so many, this many are compared closely for what is near.
-_MANY, _CLOSE = 1000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ class Catalogue:
                 "FACTOR_NOT_FOUND",
                 "the catalogue has no factor of that id",
                 found=factor_id,
-                expected="one of the nearest: " + ", ".join(_near(factor_id.lower(), self.index.rows)),
+                expected="one of the nearest: " + ", ".join(nearest(factor_id.lower(), self.index.rows)),
             )
         return self.record(row)
 
@@ -182,7 +181,7 @@ class Catalogue:
         calorific_basis: str | None = None,
         scope: str | None = None,
         activity_path: str | None = None,
-        fallback: bool = False,
+        fallback: bool | Literal["region", "year"] = False,
     ) -> Match:
         """The one factor for an activity in a region and a year.
 
@@ -199,7 +198,8 @@ class Catalogue:
             scope: ``1``, ``2``, ``3`` or ``outside``.
             activity_path: the publisher's own path, where an activity has several.
             fallback: walk the ladder: region, its country, a group that a publisher counts it to, the
-                world; within a region the year, else the last year before it.
+                world; within a region the year, else the last year before it. ``region`` and ``year`` allow
+                only the one.
 
         Raises:
             GreenlangError: ``FACTOR_NOT_FOUND`` naming what is near, ``FACTOR_AMBIGUOUS`` naming the
@@ -222,12 +222,13 @@ class Catalogue:
             pins["scope"] = scope
         if activity_path is not None:
             pins["activity_path"] = activity_path
-        rungs = ladder(region) if fallback else (Rung("exact", region),)
+        wider, earlier = fallback in (True, "region"), fallback in (True, "year")
+        rungs = ladder(region) if wider else (Rung("exact", region),)
         found = self._candidates(activity, rungs, pins)
         if found is None:
-            raise self._no_candidate(activity, region, pins, fallback)
+            raise self._no_candidate(activity, region, pins, wider)
         rows, level = found
-        rows = self._at_year(rows, activity, region, year, free=edition is not None, fallback=fallback)
+        rows = self._at_year(rows, activity, region, year, free=edition is not None, fallback=earlier)
         if len(rows) > 1:
             # A row that counts answers before one that is only kept beside it (an aggregate, a forerunner).
             rows = [row for row in rows if self.index.counted[row]] or rows
@@ -282,7 +283,7 @@ class Catalogue:
                 "FACTOR_NOT_FOUND",
                 "no factor is known for this activity",
                 found=activity,
-                expected="one of the nearest: " + ", ".join(_near(activity, self.index.places)),
+                expected="one of the nearest: " + ", ".join(nearest(activity, self.index.places)),
                 hint="search the catalogue in your own words",
             )
         rows = sorted(row for at in places.values() for row in at)
@@ -303,7 +304,7 @@ class Catalogue:
             "FACTOR_NOT_FOUND",
             f"{activity} has no factor for this region" + (" or any it falls back to" if fallback else ""),
             found=region,
-            expected="one of " + ", ".join(_near(region, regions)),
+            expected="one of " + ", ".join(nearest(region, regions)),
             hint=None if fallback else "a fallback to the country or the world must be asked for",
         )
 
@@ -368,7 +369,7 @@ class Catalogue:
                 f"no {property} is known for this fuel",
                 found=", ".join(str(part) for part in (activity, *pins.values()) if part is not None),
                 expected="one of the nearest: "
-                + ", ".join(_near(activity, self.properties["activity"].unique())),
+                + ", ".join(nearest(activity, self.properties["activity"].unique())),
             )
         latest = found.filter(pl.col("edition") == pl.col("edition").max().over("publisher"))
         if latest.height > 1:
@@ -423,18 +424,5 @@ def _some(texts: list[str], wanted: str | None = None, limit: int = 12) -> str:
     """Texts in a row; of very many the nearest to what was wanted, and how many more there are."""
     if len(texts) <= limit:
         return ", ".join(texts)
-    chosen = texts[:limit] if wanted is None else _near(wanted, texts, limit)
+    chosen = texts[:limit] if wanted is None else nearest(wanted, texts, limit)
     return ", ".join(chosen) + f" and {len(texts) - limit} more"
-
-
-def _near(text: str, known: Iterable[str], limit: int = 5) -> list[str]:
-    """The known texts nearest to one that is not known."""
-    from rapidfuzz import fuzz, process
-
-    texts = list(known)
-    if len(texts) > _MANY:
-        # The scorer that also sees parts and other orders takes a second over all ids; a plain one chooses.
-        close = [match for match, _, _ in process.extract(text, texts, scorer=fuzz.ratio, limit=_CLOSE)]
-        holding = sorted((name for name in texts if text in name), key=len)[:_CLOSE]
-        texts = list(dict.fromkeys((*close, *holding)))
-    return [match for match, _, _ in process.extract(text, texts, scorer=fuzz.WRatio, limit=limit)]

@@ -30,6 +30,7 @@ from greenlang_assets.core.formulas.bound import Bound
 from greenlang_assets.core.formulas.model import BindingRule, Equation, Family, FormulaInput, Gap, Vector
 from greenlang_assets.core.formulas.parameter_binding import ParameterBinding, bind
 from greenlang_assets.core.formulas.parameter_rule import ParameterRule
+from greenlang_assets.core.nearest import nearest
 from greenlang_assets.core.parameters.tables import Parameters
 from greenlang_assets.core.strict_yaml import Document, YamlRefused, load
 
@@ -255,11 +256,9 @@ class Library:
         return dict(index)
 
     def _near(self, name: str) -> str:
-        from rapidfuzz import process
-
         # Of a binding's id the part before the first slash is the equation's.
         known = [*self._equations, *(self._bindings if "/" in name else ())]
-        return ", ".join(match for match, _, _ in process.extract(name, known, limit=4)) or "none is loaded"
+        return ", ".join(nearest(name, known, limit=4)) or "none is loaded"
 
     def _not_found(self, name: str) -> GreenlangError:
         return GreenlangError(

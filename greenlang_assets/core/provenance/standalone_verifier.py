@@ -1436,8 +1436,14 @@ class Check:
     ) -> None:
         """The row of the method table that chose this factor and GWP set, and the factor's place and year."""
         distance = activity["data_year"] - factor["year"]
-        if line["matched_level"] == "exact":
-            require(factor["region"] == line["region"], "FACTOR_WRONG", "the factor is another region's")
+        level, place = line["matched_level"], factor["region"]
+        fits = {
+            "exact": place == line["region"],
+            "country": place == line["region"].split("-")[0],
+            "region group": place.startswith("GROUP-"),
+            "world": place == "WORLD",
+        }
+        require(fits.get(level, False), "FACTOR_WRONG", "the factor is another region's")
         require(
             line["year_distance"] == distance,
             "FACTOR_WRONG",
@@ -1457,6 +1463,8 @@ class Check:
             if held.content in table.inputs and "factor_activity" in held.names:
                 for row in held.rows.values():
                     if all(row[name] == value for name, value in wanted.items()):
+                        allowed = level == "exact" or row.get("fallback") in ("region", "both")
+                        require(allowed, "FACTOR_WRONG", "the method allows no factor of a wider region")
                         self.say(f"  method   {row['reason']}")
                         return
         raise Fault("METHOD_MISSING", f"no row of the method table chooses {show(str(factor['factor_id']))}")
@@ -1659,7 +1667,7 @@ class Check:
     # --- a calculation of the API
 
     def check_calculation(self, row: Mapping[str, Any], table: Table) -> None:
-        """A calculation that an agent answered: the hashed body, and its numbers."""
+        """A calculation that an agent or the API answered: the hashed body, and its numbers."""
         body = read_json(row["calculation"])
         require(
             sha256(canonical(body)) == row["calculation_sha256"],
@@ -1668,7 +1676,8 @@ class Check:
         )
         formula_of, factor_of, gwp_of = body["formula"], body["factor"], body["gwp"]
         self.say("")
-        self.say(f"CALCULATED {formula_of['id']} (agent {row['agent_id']} {row['version']})")
+        agent = row["agent_id"]
+        self.say(f"CALCULATED {formula_of['id']}" + (f" (agent {agent} {row['version']})" if agent else ""))
         self.say(f"  ledger   {table.place}")
         columns = (
             row["formula_id"], row["formula_sha256"], row["factor_id"], row["factor_sha256"],

@@ -35,9 +35,10 @@ class Node:
     """One thing on the way.
 
     Attributes:
-        kind: ``entry``, ``total``, ``line``, ``calculation`` (an agent's), ``activity``, ``factor``,
-            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a
-            reference that nothing recorded).
+        kind: ``entry``, ``total``, ``line``, ``calculation`` (an agent's or the API's), ``scope 2``,
+            ``uncertainty`` and ``quality`` (what is said of one of these), ``activity``, ``factor``,
+            ``formula``, ``gwp``, ``row``, ``file`` (what came from outside) or ``unresolved`` (a reference
+            that nothing recorded).
         label: its name, for a person.
         sha256: its identity.
         facts: what it says: the row's cells, the entry's facts, the place in the publisher's document.
@@ -143,6 +144,8 @@ class _Walker:
 
     def _below(self, kind: str, cells: Mapping[str, Any], origin: LedgerLink | None) -> tuple[Node, ...]:
         children = [self.row(part, "line") for part in str(cells.get("line_sha256s") or "").split()]
+        if cells.get("rests_on"):
+            children.append(self.row(str(cells["rests_on"]), "number"))
         if kind in ("line", "calculation"):
             children += [self.row(cells[name], what) for name, what in REFERENCES if cells.get(name)]
             if cells.get("gwp_sha256") and cells.get("gwp_set"):
@@ -212,7 +215,11 @@ def _kind_and_label(cells: Mapping[str, Any], asked_as: str) -> tuple[str, str]:
     if "line_sha256" in cells:
         return "line", f"{cells.get('activity_id')}: {cells.get('activity')}"
     if "calculation_sha256" in cells:
-        return "calculation", f"{cells.get('agent_id')} {cells.get('version')}"
+        agent = cells.get("agent_id")
+        return "calculation", str(cells["formula_id"]) if agent is None else f"{agent} {cells.get('version')}"
+    if "rests_on" in cells:
+        of = cells.get("activity_id") or cells.get("facility_id")
+        return str(cells.get("kind") or "quality"), str(cells.get("label") or f"{of}, {cells.get('period')}")
     if is_factor(cells):
         return "factor", str(cells["factor_id"])
     if "activity_id" in cells:

@@ -90,7 +90,12 @@ class Recipe:
     @property
     def code_version(self) -> str:
         """``<version>+<digest>``: the digest covers the text of every source file."""
-        return f"{self.version}+{_digest(self.sources)}"
+        return code_of(self.version, self.sources)
+
+
+def code_of(version: str, sources: tuple[str, ...]) -> str:
+    """``<version>+<digest>`` of files and folders, named from the project's root."""
+    return f"{version}+{_digest(sources)}"
 
 
 @cache

@@ -13,7 +13,15 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.recipes import factors, formulas, parameters, release, tenants, tie_out
+from greenlang_assets.core.recipes import (
+    factors,
+    formulas,
+    parameters,
+    release,
+    tenant_quality,
+    tenants,
+    tie_out,
+)
 from greenlang_assets.core.recipes.base import Recipe, World, is_current, latest_input, load_table
 from greenlang_assets.core.recipes.tenants import partitions, periods
 
@@ -66,7 +74,10 @@ def tenant_register() -> Stage:
 
 def emission_runs() -> Stage:
     """Activity to totals, cohort by cohort and period by period."""
-    recipes = (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE)
+    recipes = (
+        *(tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE),
+        *(tenant_quality.QUALITY_RECIPE, tenant_quality.BOUNDS_RECIPE),
+    )
     return Stage("Emission runs", "emission_run", recipes, partitions=partitions)
 
 

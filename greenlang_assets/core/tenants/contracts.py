@@ -9,7 +9,7 @@ One table, one :class:`Contract`; the pandera schema is made from it, so that a 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import polars as pl
 
@@ -41,11 +41,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """A table's name, its key and its columns in canonical order."""
+    """A table's name, its key and its columns in canonical order.
+
+    ``optional`` columns may be left out of a person's file: their cells are empty then.
+    """
 
     name: str
     key: tuple[str, ...]
     columns: dict[str, Column]
+    optional: tuple[str, ...] = ()
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -109,8 +113,22 @@ REPORTED = Contract(
     },
 )
 
+#: Allowed fallbacks of a method row: a wider region, an earlier year within the edition.
+FALLBACKS = ("none", "region", "year", "both")
+#: What a quantity rests on, best first: the levels that ``core.calculation.data_quality`` scores.
+Reliability = Literal[
+    "verified-measurement",
+    "verified-calculation",
+    "measurement",
+    "calculation",
+    "documented-estimate",
+    "undocumented-estimate",
+]
+RELIABILITIES: tuple[str, ...] = get_args(Reliability)
+
 #: Which edition and GWP set a data year is calculated with, and why. An activity without a row here is
-#: rejected by the calculation, with this table named.
+#: rejected by the calculation, with this table named. The optional columns say what else is known or allowed:
+#: an empty cell allows no fallback, and states nothing of uncertainty and reliability.
 METHOD = Contract(
     "method",
     ("data_year", "activity"),
@@ -123,8 +141,13 @@ METHOD = Contract(
         "edition": _FILLED,
         "activity_unit": _FILLED,
         "gwp_set": _GWP_SET,
+        "fallback": Column(_TEXT, nullable=True, isin=FALLBACKS),
+        "quantity_uncertainty": Column(_TEXT, nullable=True, pattern=r"^\S(.*\S)?$"),
+        "factor_uncertainty": Column(_TEXT, nullable=True, pattern=r"^\S(.*\S)?$"),
+        "reliability": Column(_TEXT, nullable=True, isin=RELIABILITIES),
         "reason": _FILLED,
     },
+    optional=("fallback", "quantity_uncertainty", "factor_uncertainty", "reliability"),
 )
 
 _MASS = Column(_INTEGER)
@@ -164,6 +187,72 @@ LINES = Contract(
         "co2e_market_mg": _MASS_OR_NONE,
         "market_basis": Column(_TEXT, nullable=True),
         "line_sha256": _HASH,
+    },
+)
+
+_SCORE = Column(_INTEGER, nullable=True, minimum=1)
+_PERCENT = Column(_NUMBER, nullable=True, minimum=0)
+_MEAN = Column(_NUMBER, nullable=True, minimum=1)
+_DISTRIBUTION = Column(_TEXT, nullable=True, isin=("normal", "lognormal"))
+
+#: How sure and how apt a line is: 95 % bounds, what they rest on (half an interval in percent), and scores of
+#: data quality, one the best. Empty is not stated, and not assessed. A row ``rests_on`` the line of that
+#: hash, and is not found under it: who asks for a line's hash means the line.
+QUALITY = Contract(
+    "quality",
+    ("activity_id",),
+    {
+        "tenant": _SLUG,
+        "period": _PERIOD,
+        "facility_id": _SLUG,
+        "activity_id": _SLUG,
+        "rests_on": _HASH,
+        "scope": _SCOPE,
+        "factor_id": _FILLED,
+        "co2e_mg": _MASS,
+        "co2e_market_mg": _MASS_OR_NONE,
+        "quantity_percent": _PERCENT,
+        "factor_percent": _PERCENT,
+        "factor_stated_by": Column(_TEXT, nullable=True, isin=("method", "publisher")),
+        "lower_mg": _MASS_OR_NONE,
+        "upper_mg": _MASS_OR_NONE,
+        "distribution": _DISTRIBUTION,
+        "reliability": _SCORE,
+        "temporal": _SCORE,
+        "geographical": _SCORE,
+        "technological": _SCORE,
+        "data_collection": _SCORE,
+        "proxy": Column(_TEXT, nullable=True),
+        "factor_rating": Column(_TEXT, nullable=True),
+    },
+)
+
+#: 95 % bounds of the totals of facilities, and the means of their lines' scores, weighted by CO2e. What is
+#: ``unstated`` is the part of a total whose factor or quantity has no stated uncertainty.
+BOUNDS = Contract(
+    "bounds",
+    ("facility_id", "period"),
+    {
+        "tenant": _SLUG,
+        "period": _PERIOD,
+        "facility_id": _SLUG,
+        "rests_on": _HASH,
+        "lines": Column(_INTEGER, minimum=1),
+        "co2e_mg": _MASS,
+        "lower_mg": _MASS_OR_NONE,
+        "upper_mg": _MASS_OR_NONE,
+        "distribution": _DISTRIBUTION,
+        "co2e_market_mg": _MASS,
+        "market_lower_mg": _MASS_OR_NONE,
+        "market_upper_mg": _MASS_OR_NONE,
+        "market_distribution": _DISTRIBUTION,
+        "factor_unstated_mg": _MASS,
+        "quantity_unstated_mg": _MASS,
+        "reliability_mean": _MEAN,
+        "temporal_mean": _MEAN,
+        "geographical_mean": _MEAN,
+        "technological_mean": _MEAN,
+        "data_collection_mean": _MEAN,
     },
 )
 

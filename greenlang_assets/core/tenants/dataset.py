@@ -198,16 +198,19 @@ def load_method(path: Path) -> pl.DataFrame:
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         rows = list(reader)
-    if list(reader.fieldnames or ()) != list(METHOD.columns):
+    names = list(reader.fieldnames or ())
+    known = [name for name in METHOD.columns if name in names or name not in METHOD.optional]
+    if names != known:
         raise GreenlangError(
             "METHOD_TABLE",
             "the method table does not have its columns",
-            found=", ".join(reader.fieldnames or ()),
-            expected=", ".join(METHOD.columns),
+            found=", ".join(names),
+            expected=", ".join(f"[{name}]" if name in METHOD.optional else name for name in METHOD.columns),
+            hint="columns in brackets may be left out",
             where={"file": path.name, "row": 1},
         )
     for number, row in enumerate(rows, start=2):
-        for column in METHOD.columns:
+        for column in names:
             if row[column] is None or (column == "data_year" and not row[column].isdecimal()):
                 raise GreenlangError(
                     "METHOD_TABLE",
@@ -216,7 +219,12 @@ def load_method(path: Path) -> pl.DataFrame:
                     expected="a year" if column == "data_year" else "text",
                     where={"file": path.name, "row": number, "column": column},
                 )
-    frame = pl.DataFrame([row | {"data_year": int(row["data_year"])} for row in rows], schema=METHOD.schema)
+    # An empty cell of an optional column says as little as a column that is not there.
+    read = [{name: row.get(name) or None for name in METHOD.optional} for row in rows]
+    frame = pl.DataFrame(
+        [row | empty | {"data_year": int(row["data_year"])} for row, empty in zip(rows, read, strict=True)],
+        schema=METHOD.schema,
+    )
     return _keyed(frame, METHOD, path)
 
 

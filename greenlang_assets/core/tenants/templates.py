@@ -17,9 +17,9 @@ _ACTIVITY = (
 )  # fmt: skip
 _METHOD = (
     ("2024", "natural-gas", "natural-gas", "us-epa", "stationary-combustion", "2024", "mmBtu", "AR5",
-     "the edition of the year"),
+     "none", "", "", "", "the edition of the year"),
     ("2024", "grid-electricity", "grid-electricity", "us-epa", "egrid-subregion", "eGRID2022", "MWh", "AR5",
-     "the newest edition of the year"),
+     "none", "", "", "", "the newest edition of the year"),
 )  # fmt: skip
 _COLUMNS = """\
 # How a table that looks different is read: glac emissions run FILE --columns columns.yaml --method method.csv

@@ -1,0 +1,92 @@
+"""``glac emissions table``: a batch over a table of any size.
+
+Belongs here: the command's options and what a person sees. Does not belong here: the run itself
+(``core.calculation.batch_files``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry_ops.cli import in_force
+from registry_ops.cli.output import console, print_json, print_table
+
+#: Rows of sums that a terminal shows.
+_SHOWN = 20
+_MASSES = ("co2_mg", "ch4_mg", "n2o_mg", "co2_biogenic_mg", "co2e_mg")
+
+
+def _integer(cell: Any) -> Any:
+    """Sums beyond 64 bits as text: readers of JSON would lose their digits."""
+    return str(cell) if isinstance(cell, int) and abs(cell) >= 2**53 else cell
+
+
+def table(
+    rows: Annotated[
+        Path,
+        typer.Argument(help="Parquet file or folder: activity, region, unit, data_year, quantity and --by."),
+    ],
+    method: Annotated[
+        Path, typer.Option(help="Method table: data year and activity to edition and GWP set.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of results, which must not exist yet.")],
+    by: Annotated[
+        list[str] | None, typer.Option(help="Columns to sum by; tenant and scope unless said.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="How many work at once; one a core.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON document.")] = False,
+) -> int:
+    """Calculate a table of any size, block by block; its results are proved by one Merkle root."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from greenlang_assets.core.calculation.batch_columns import Batch
+    from greenlang_assets.core.calculation.batch_files import run_files
+    from greenlang_assets.core.calculation.batch_questions import resolver_of
+    from greenlang_assets.core.tenants.contracts import METHOD, check
+    from greenlang_assets.core.tenants.dataset import load_method
+
+    how = check(load_method(method), METHOD)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console(stderr=True), transient=True,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("loading factors and formulas", total=None)
+        engine = in_force.engine()
+        resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
+        batch = Batch(resolver, how) if threads is None else Batch(resolver, how, threads)
+        done = run_files(
+            rows, batch, out, by=tuple(by or ("tenant", "scope")),
+            say=lambda at, total: progress.update(task, description="rows", completed=at, total=total),
+        )  # fmt: skip
+    if as_json:
+        sums = [{name: _integer(cell) for name, cell in row.items()} for row in done.sums.to_dicts()]
+        print_json(
+            {
+                "rows": done.rows,
+                "rejected": done.rejected,
+                "root": done.root,
+                "plans": done.plans,
+                "sums": sums,
+            }
+        )
+    else:
+        refused = sum(done.rejected.values())
+        print_table(
+            f"{done.rows:,} rows of {done.plans:,} distinct questions, {refused:,} rejected",
+            [*done.sums.columns[: -len(_MASSES)], "kg CO2e"],
+            [
+                (*row[: -len(_MASSES)], f"{row[-1] / 10**6:,.3f}")
+                for row in done.sums.head(_SHOWN).iter_rows()
+            ],
+            numeric=["kg CO2e"],
+        )
+        if done.sums.height > _SHOWN:
+            console().print(f"and {done.sums.height - _SHOWN:,} more in {out}/sums.csv")
+        if done.rejected:
+            print_table("rejected", ["code", "rows"], list(done.rejected.items()), numeric=["rows"])
+        console().print(f"root {done.root}")
+        console().print(f"written: {out}/rows, plans.parquet, rejected.parquet, sums.csv, run.json")
+    return 1 if done.rejected else 0
