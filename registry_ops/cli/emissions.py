@@ -275,7 +275,7 @@ def _print(outcome: dict[str, Any], out: Path | None) -> None:
 
 def _write(tables: dict[str, pl.LazyFrame], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
+    for name, frame in tables.items():
         unfinished = out / f".{name}.csv"
-        table.sink_csv(unfinished)
+        frame.sink_csv(unfinished)
         unfinished.replace(out / f"{name}.csv")

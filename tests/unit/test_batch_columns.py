@@ -68,7 +68,7 @@ def resolver(engine):
 
 def everything(engine, gwp_set):
     """A question and a method row for every factor that the library binds."""
-    bound = pl.DataFrame({"factor_id": sorted({item.factor_id for item in engine.library.bindings})})
+    bound = pl.DataFrame({"factor_id": sorted({item.factor_id for item in engine.library.factor_bindings})})
     rows = engine.catalogue.frame.join(bound, on="factor_id").with_row_index("n")
     unit = (
         pl.when(pl.col("calorific_basis").is_null())

@@ -76,7 +76,7 @@ def line_quality(
     }
     ratings = {
         binding.factor_id: binding.factor.data_quality
-        for binding in map(library.binding, known["formula_id"].unique().sort())
+        for binding in map(library.factor_binding, known["formula_id"].unique().sort())
     }
     percent = {name: stated.percent for name, stated in factors.items()}
     by = {name: stated.by for name, stated in factors.items()}
@@ -182,7 +182,7 @@ def _factors(known: pl.DataFrame, library: Library) -> dict[str, _Stated]:
     found: dict[str, _Stated] = {}
     columns = ("factor_id", "formula_id", "factor_uncertainty", "quantity_uncertainty")
     for factor_id, formula_id, stated, quantity in known.select(columns).unique().sort(columns).rows():
-        binding = library.binding(formula_id)
+        binding = library.factor_binding(formula_id)
         published = binding.factor.uncertainty_percent
         text = stated if stated is not None else f"{published}%" if published is not None else None
         if text is None:
