@@ -32,7 +32,7 @@ screenshots: $(VENV)/test.stamp  ## the pictures that the README shows
 	@$(BIN)/python -m tests.screenshots
 
 constraints: $(VENV)/bin/uv  ## bring constraints.txt up to pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --upgrade --python-version 3.11 --extra platform --extra test \
+	@$(BIN)/uv pip compile -q --universal --upgrade --python-version 3.11 --extra platform --extra spark --extra test \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o constraints.txt
 
 clean:  ## remove the environment and what was made (the embedded database of root included)
@@ -51,6 +51,6 @@ $(VENV)/platform.stamp: pyproject.toml constraints.txt | $(VENV)/bin/uv
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/platform.stamp
-	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[platform,test]'
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[platform,spark,test]'
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --group peers
 	@touch $@

@@ -123,13 +123,15 @@ def _arithmetic(sign: str, left: float, right: float) -> float:
 
 def _power(base: float, node: Raise) -> float:
     exponent = node.exponent
-    if exponent < 0 and base == 0:
-        raise undefined("a negative power of zero")
     if exponent.denominator == 1:
         result = 1.0
         for position in range(abs(int(exponent))):
             result = base if position == 0 else result * base
+        if exponent < 0 and result == 0:
+            raise undefined("a negative power of zero")
         return 1.0 / result if exponent < 0 else result
+    if exponent < 0 and base == 0:
+        raise undefined("a negative power of zero")
     if base < 0:
         raise undefined("a root of a negative number")
     try:

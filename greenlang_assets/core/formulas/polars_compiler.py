@@ -152,6 +152,7 @@ def _power(base: pl.Expr, exponent: Fraction) -> pl.Expr:
         result = base
         for _ in range(abs(int(exponent)) - 1):
             result = result * base
-        return pl.when(base != 0).then(_literal(1.0) / result) if exponent < 0 else result
+        # Not base != 0: the power of a very small base is zero, and has no reciprocal either.
+        return pl.when(result != 0).then(_literal(1.0) / result) if exponent < 0 else result
     raised = base.sqrt() if exponent * 2 == 1 else base.pow(float(exponent))
     return pl.when(base > 0 if exponent < 0 else base >= 0).then(raised)
