@@ -17,7 +17,14 @@ import numpy as np
 import polars as pl
 
 from greenlang_assets.core.calculation import batch_layout as layout
-from greenlang_assets.core.calculation.batch_plans import not_finite, out_of_bounds, overflow
+from greenlang_assets.core.calculation.batch_plans import (
+    NEEDED,
+    incomplete,
+    not_finite,
+    out_of_bounds,
+    overflow,
+    quantity_text,
+)
 from greenlang_assets.core.calculation.batch_questions import resolver_of
 from greenlang_assets.core.calculation.lines import seal_lines, sum_totals
 from greenlang_assets.core.calculation.scope2 import MARKET_BASIS
@@ -75,7 +82,7 @@ def calculate_batch(
 
     check_columns(activity, ACTIVITY)
     check_columns(method, METHOD)
-    incomplete, rows = _incomplete(activity.sort(ACTIVITY.key))
+    unfilled, rows = _incomplete(activity.sort(ACTIVITY.key))
     calculated = Batch(resolver_of(catalogue, library, gwp), method).calculate(rows)
     fine = pl.Series(calculated.statuses == layout.FINE)
     scope2 = pl.col("scope") == "2"
@@ -85,18 +92,16 @@ def calculate_batch(
         pl.when(scope2).then(pl.lit(MARKET_BASIS["grid-average"])).alias("market_basis"),
     )  # fmt: skip
     sealed = seal_lines(rows, lines)
-    rejected = pl.concat([incomplete, refused_rows(rows, calculated)]).sort(REJECTED.key)
+    rejected = pl.concat([unfilled, refused_rows(rows, calculated)]).sort(REJECTED.key)
     return BatchResult(lines=sealed, totals=sum_totals(activity, sealed), rejected=rejected)
 
 
 def _incomplete(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows with an empty cell, as rejected ones, and the others; a missing quantity has its own refusal."""
-    needed = [name for name in ACTIVITY.columns if name != "quantity"]
-    empty = pl.any_horizontal(pl.col(name).is_null() for name in needed)
-    error = GreenlangError("ACTIVITY_INCOMPLETE", "empty cells", expected="a value in every column")
-    names = (pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in needed)
+    empty = pl.any_horizontal(pl.col(name).is_null() for name in NEEDED)
+    names = (pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in NEEDED)
     found = pl.concat_str(pl.lit("nothing in"), *names, separator=" ", ignore_nulls=True)
-    return _reject(rows.filter(empty), error, "activity_id", found), rows.filter(~empty)
+    return _reject(rows.filter(empty), incomplete(), "activity_id", found), rows.filter(~empty)
 
 
 def refused_rows(rows: pl.DataFrame, calculated: Calculated, key: str = "activity_id") -> pl.DataFrame:
@@ -120,7 +125,7 @@ def refused_rows(rows: pl.DataFrame, calculated: Calculated, key: str = "activit
             error = out_of_bounds(answer.formula.bounds)
         else:
             error = overflow() if status == layout.OVERFLOW else not_finite()
-        parts.append(_reject(part, error, key, _quantity_text()))
+        parts.append(_reject(part, error, key, quantity_text()))
     return pl.concat(parts)
 
 
@@ -133,12 +138,4 @@ def _reject(
         (pl.lit(error.found, dtype=pl.String) if found is None else found).alias("found"),
         pl.lit(error.expected, dtype=pl.String).alias("expected"),
         pl.lit(error.hint, dtype=pl.String).alias("hint"),
-    )
-
-
-def _quantity_text() -> pl.Expr:
-    return pl.concat_str(
-        pl.col("quantity").cast(pl.String).fill_null("no quantity"),
-        pl.col("unit").cast(pl.String),
-        separator=" ",
     )

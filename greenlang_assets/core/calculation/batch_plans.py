@@ -26,6 +26,7 @@ from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.rounding import PRECISION
 from greenlang_assets.core.gwp import GwpTable
+from greenlang_assets.core.tenants.contracts import ACTIVITY
 
 #: Output of a formula → column of the lines. Each is in kilograms, at six decimals: whole milligrams.
 MASSES = {
@@ -42,6 +43,8 @@ FORMULA_COLUMNS = (
 )
 #: The columns of an activity row by which its plan is found.
 QUESTION = ("activity", "region", "data_year", "unit")
+#: Without these a row says nothing; a missing quantity has a refusal of its own.
+NEEDED = tuple(name for name in ACTIVITY.columns if name != "quantity")
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,21 @@ def _unfit(formula: Formula, why: str) -> GreenlangError:
     )
 
 
-# --- refusals of single rows; what was found stands in the row: its quantity and unit
+# --- refusals of single rows; what was found stands in the row
+
+
+def incomplete() -> GreenlangError:
+    """A row with empty cells; which ones is what was found."""
+    return GreenlangError("ACTIVITY_INCOMPLETE", "empty cells", expected="a value in every column")
+
+
+def quantity_text() -> pl.Expr:
+    """What was found in a row that is refused for its quantity: the quantity and its unit."""
+    return pl.concat_str(
+        pl.col("quantity").cast(pl.String).fill_null("no quantity"),
+        pl.col("unit").cast(pl.String),
+        separator=" ",
+    )
 
 
 def not_finite() -> GreenlangError:

@@ -73,7 +73,7 @@ def sum_totals(activity: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     counted = lines.filter(pl.col("scope") != "outside")
     if counted.is_empty():
         return TOTALS.empty()
-    names = activity.group_by(key).agg(pl.len().alias("rows"), pl.col("facility_name").sort().first())
+    names = activity.group_by(key).agg(pl.len().alias("rows"), pl.col("facility_name").min())
     both = pl.coalesce("co2e_market_mg", "co2e_mg")
     sums = (
         counted.group_by(key)
@@ -90,7 +90,7 @@ def sum_totals(activity: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         .join(names, on=key, how="left", validate="1:1")
         .sort(key)
     )
-    _check_sums(sums)
+    check_sums(sums)
     outside = lines.filter(pl.col("scope") == "outside").group_by(key).agg(pl.len().alias("outside"))
     totals = (
         sums.join(outside, on=key, how="left")
@@ -100,16 +100,30 @@ def sum_totals(activity: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
                 - pl.col("lines")
                 - pl.col("outside").cast(pl.Int64).fill_null(0)
             ).alias("rejected"),
-            pl.lit("").alias("total_sha256"),
         )
-        .select(pl.col(name).cast(dtype) for name, dtype in TOTALS.schema.items())
         .sort(key)
     )
-    hashes = [total_sha256(row) for row in totals.iter_rows(named=True)]
-    return totals.with_columns(pl.Series("total_sha256", hashes, dtype=pl.String))
+    return seal_totals(totals)
 
 
-def _check_sums(sums: pl.DataFrame) -> None:
+def seal_totals(totals: pl.DataFrame) -> pl.DataFrame:
+    """Totals (contract ``totals``, but for their hashes; sums in any integer type) with their hashes."""
+    columns = {name: dtype for name, dtype in TOTALS.schema.items() if name != "total_sha256"}
+    cast = totals.select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+    hashes = [total_sha256(row) for row in cast.iter_rows(named=True)]
+    return cast.with_columns(pl.Series("total_sha256", hashes, dtype=pl.String)).select(TOTALS.schema.keys())
+
+
+def check_sums(sums: pl.DataFrame) -> None:
+    """Refuses sums that no total may be.
+
+    Args:
+        sums: ``facility_id``, ``period``; ``tenants`` and ``set_count``, how many there are; ``sets``,
+            their names; ``co2e_mg`` and ``co2e_market_mg`` of a type wide enough to hold any sum.
+
+    Raises:
+        GreenlangError: ``GWP_SET_MIXED``, ``FACILITY_SHARED``, ``NUMBER_OVERFLOW``.
+    """
     mixed = sums.filter(pl.col("set_count") > 1)
     if mixed.height:
         row = mixed.row(0, named=True)

@@ -5,7 +5,8 @@ Belongs here: the checks, as data about every fault. Does not belong here: loadi
 For every equation: it is read, its dimensions fit, and each of its test vectors comes out of the exact
 interpreter as stated, out of float64 within the equation's bound of ulps, and out of Polars bit for bit as
 out of the single-calculation path. For every binding: its figures fit the equation's units and its vector
-comes out in the same way. No two have the same expression, dimensions and parameters.
+comes out in the same way. Each compiles to Spark SQL too, constants folded in; that Spark computes the same
+is a test's matter, for it needs a Java runtime. No two have the same expression, dimensions and parameters.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from greenlang_assets.core.formulas.plan import Plan
 from greenlang_assets.core.formulas.polars_compiler import compile_polars
 from greenlang_assets.core.formulas.reference import evaluate_exact, rounding_bound, ulps
 from greenlang_assets.core.formulas.rounding import publish
+from greenlang_assets.core.formulas.spark_compiler import compile_spark
 from greenlang_assets.core.formulas.values import Value, number, read_values
 from greenlang_assets.core.units import parse_unit
 
@@ -113,6 +115,7 @@ def prove(library: Formulas, id: str | None = None) -> Proof:
             equation = formula if isinstance(formula, Equation) else formula.equation
             group = (equation.id, "\n".join(unit for _, unit in formula.plan.inputs))
             cases[group] += _cases(library, formula)
+            compile_spark(formula)
         except GreenlangError as error:
             proof.faults.append(Fault(formula.id, error))
     for grouped in cases.values():

@@ -135,12 +135,11 @@ class _Compiler:
             case Function(name, operand):
                 return _function(name, self.expression(operand)[0])
             case Pick(name, left, right):
-                first, second = self.expression(left)[0], self.expression(right)[0]
-                sign = "<" if name == "min" else ">"
-                return _either(f"({second}) {sign} ({first})", second, first)
+                own, other = self.expression(left)[0], self.expression(right)[0]
+                better = f"({other}) {'<' if name == 'min' else '>'} ({own})"
+                return _either(better, other, own)
             case Choose(compare, left, right, then, otherwise):
-                first, second = self.expression(left)[0], self.expression(right)[0]
-                condition = f"({first}) {compare} ({second})"
+                condition = f"({self.expression(left)[0]}) {compare} ({self.expression(right)[0]})"
                 return _either(condition, self.expression(then)[0], self.expression(otherwise)[0])
             case Select(key, cases):
                 text = f"CAST({column(self.columns.get(key, key))} AS STRING)"

@@ -16,7 +16,7 @@ import polars as pl
 from greenlang_assets.core.errors import GreenlangError
 
 #: Rows of a violation that are shown; the rest is counted.
-_SHOWN = 3
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def check(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
             raise GreenlangError(
                 "CONTRACT_VALUES",
                 f"column {name} of table {contract.name} holds a number that is not finite",
-                found=frame.filter(~pl.col(name).is_finite()).select(contract.key).rows()[:_SHOWN],
+                found=frame.filter(~pl.col(name).is_finite()).select(contract.key).rows()[:SHOWN],
                 expected="finite numbers",
                 where={"table": contract.name, "column": name},
             )
@@ -253,13 +253,18 @@ def check_columns(frame: pl.DataFrame, contract: Contract) -> None:
     _check_schema(frame, contract)
     doubled = frame.filter(frame.select(contract.key).is_duplicated())
     if doubled.height:
-        raise GreenlangError(
-            "CONTRACT_KEY",
-            f"{doubled.height} rows of table {contract.name} share their {', '.join(contract.key)}",
-            found=doubled.select(contract.key).unique().sort(contract.key).rows()[:_SHOWN],
-            expected="one row a key",
-            where={"table": contract.name},
-        )
+        raise shared_keys(contract, doubled.height, doubled.select(contract.key).unique())
+
+
+def shared_keys(contract: Contract, rows: int, keys: pl.DataFrame) -> GreenlangError:
+    """The error of a table in which ``rows`` rows share the ``keys`` (each once, at least the first few)."""
+    return GreenlangError(
+        "CONTRACT_KEY",
+        f"{rows} rows of table {contract.name} share their {', '.join(contract.key)}",
+        found=keys.sort(contract.key).rows()[:SHOWN],
+        expected="one row a key",
+        where={"table": contract.name},
+    )
 
 
 def _check_schema(frame: pl.DataFrame, contract: Contract) -> None:
@@ -289,7 +294,7 @@ def _values_error(cases: pl.DataFrame, contract: Contract) -> GreenlangError:
         ["column", "check"], maintain_order=True
     ):
         rows = ", ".join(
-            f"{cell!r} (row {index})" for cell, index in group.select("failure_case", "index").rows()[:_SHOWN]
+            f"{cell!r} (row {index})" for cell, index in group.select("failure_case", "index").rows()[:SHOWN]
         )
         faults.append(f"{column}: {rule} fails {group.height} times: {rows}")
     return GreenlangError(
