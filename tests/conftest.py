@@ -15,6 +15,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +23,14 @@ import pytest
 
 from resources.embedded_postgres import SUPERUSER, EmbeddedPostgres, remove
 from resources.settings import S3Location, Settings
+from resources.spark import JAVA, java_version
+
+
+@cache
+def has_java() -> bool:
+    """Whether Spark can start here; asked once, for asking starts a Java runtime."""
+    return (java_version() or 0) >= JAVA
+
 
 #: Marker -> what it needs, whether it is there, and the line that brings it.
 NEEDS = {
@@ -31,6 +40,7 @@ NEEDS = {
         "GREENLANG_PUBLISHER_FILES=<folder with one sub-folder a publisher> make test",
     ),
     "browser": ("Chromium", lambda: bool(chromium()), "apt-get install chromium"),
+    "spark": ("a Java runtime", has_java, "apt-get install default-jre-headless"),
 }
 
 
