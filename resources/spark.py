@@ -165,7 +165,7 @@ def reported(session: SparkSession, say: Callable[[str], None], what: str) -> It
     Raises:
         GreenlangError: ``SPARK_JOB`` for what Spark refuses or a worker cannot do.
     """
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]
     from pyspark.errors import PySparkException
 
     tracker = session.sparkContext.statusTracker()

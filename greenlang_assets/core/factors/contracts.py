@@ -2,23 +2,19 @@
 
 Belongs here: the pandera schema of factor tables, and its failures in words.
 Does not belong here: a publisher's layout (``importers``); when the checks run (Dagster, ``rebuild``).
-
-pandera takes two seconds to import, so it is imported when a check runs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import CO2E_PARTS, FACTOR_SCHEMA, GWP_SETS, MASS_GASES
-
-if TYPE_CHECKING:
-    import pandera.polars as pa
+from greenlang_assets.core.pandera_polars import pandera_polars
 
 #: kg CO2e per litre of diesel: between what mineral and blended diesel give. A table that applied GWPs to
 #: CO2e columns a second time gives 5.7.
@@ -88,10 +84,9 @@ def _rules() -> dict[str, pl.Expr]:
 
 
 @cache
-def schema() -> pa.DataFrameSchema:
-    """The pandera schema of a factor table."""
-    import pandera.polars as pa
-
+def schema() -> Any:
+    """The pandera schema (``pandera.polars.DataFrameSchema``) of a factor table."""
+    pa = pandera_polars()
     columns: dict[str, Any] = {}
     for name, dtype in FACTOR_SCHEMA.items():
         checks = []
@@ -111,12 +106,11 @@ def schema() -> pa.DataFrameSchema:
 
 def failures(frame: pl.DataFrame) -> list[Failure]:
     """Every rule that a factor table breaks, in words; an empty list when it is sound."""
-    import pandera.errors as pe
-
+    from_pandera = pandera_polars().errors
     found: list[Failure] = []
     try:
         schema().validate(frame, lazy=True)
-    except pe.SchemaErrors as error:
+    except from_pandera.SchemaErrors as error:
         for case in error.schema_errors:
             found.append(_failure(case, frame))
     if set(FACTOR_SCHEMA) <= set(frame.columns):

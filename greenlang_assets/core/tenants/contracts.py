@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.pandera_polars import pandera_polars
 
 #: Rows of a violation that are shown; the rest is counted.
 SHOWN = 3
@@ -200,8 +201,7 @@ REJECTED = Contract(
 
 def pandera_schema(contract: Contract) -> Any:
     """The contract as a ``pandera.polars.DataFrameSchema`` (columns, order, key, bounds)."""
-    import pandera.polars as pa  # two seconds, paid only where a table is checked
-
+    pa = pandera_polars()
     columns = {}
     for name, column in contract.columns.items():
         checks = []
@@ -226,11 +226,9 @@ def check(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
             rule, number of rows and first cells).
     """
     check_columns(frame, contract)
-    import pandera.errors
-
     try:
         pandera_schema(contract).validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as error:
+    except pandera_polars().errors.SchemaErrors as error:
         raise _values_error(error.failure_cases, contract) from error
     for name, column in contract.columns.items():
         if column.dtype == _NUMBER and not frame[name].is_finite().fill_null(True).all():
