@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-READY_SECONDS = 90
+READY_SECONDS = 240
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from spark_cluster import Cluster, answer, cluster
 
 from greenlang_assets.core.calculation.batch import BatchResult, calculate_batch
 from greenlang_assets.core.calculation.engine import CalculationEngine
+from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD
 from greenlang_assets.core.tenants.dataset import TenantDataset, load_dataset
@@ -29,6 +32,9 @@ SETTINGS = {
     "spark.executor.memory": "1g",
     "spark.ui.enabled": "true",
     "spark.sql.shuffle.partitions": "2",
+    # Jobs of a second are over before the second compiler has paid for itself.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     # So that a run in 50 partitions is one, however small they are.
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
 }
@@ -151,7 +157,8 @@ ODD = activities(
     {"quantity": -1.0}, {"quantity": 1e300}, {"quantity": 1e-300}, {"quantity": -0.0}, {"quantity": 1e16},
     {"quantity": 1.5e22}, {"quantity": 0.1}, {"unit": None}, {"tenant": None, "facility_name": None},
     {"facility_name": "Haus Übergröße ’1’"}, {"facility_id": "house-2", "quantity": 12345.678},
-    {"facility_id": "house-3", "quantity": math.nan}, {"unit": "therm_us"}, {"unit": "mmBtu"}, {"unit": "GJ"},
+    {"facility_id": "house-3", "quantity": math.nan}, {"unit": "mmBtu"}, {"unit": "mmBtu[gross]"},
+    {"unit": "GJ[gross]"},
     POWER | {"unit": "kWh", "facility_id": "house-2"}, {"activity_id": None},
 )  # fmt: skip
 
@@ -175,7 +182,7 @@ def test_nothing_to_calculate(
     same(tmp_path / "out", polars(engine, rows, METHODS))
 
 
-HUGE = {"quantity": 1.7e11, "unit": "mmBtu"}
+HUGE = {"quantity": 1.7e11, "unit": "mmBtu[gross]"}
 REFUSED_WHOLE = {
     "CONTRACT_KEY": (activities({}, {"activity_id": "a-00"}, {}, {"activity_id": "a-02"}, {}), METHODS),
     "CONTRACT_COLUMNS": (activities({}).with_columns(pl.col("data_year").cast(pl.String)), METHODS),
@@ -216,6 +223,37 @@ def test_a_worker_that_cannot_finish_is_an_error_with_its_cause(batch: SparkBatc
     (tmp_path / "out").write_text("a file where a folder should be")
     with pytest.raises(GreenlangError, match="SPARK_JOB"):
         batch.calculate(batch.hand_over(activities({})), METHODS, str(tmp_path / "out"))
+
+
+def glac(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from registry_ops.cli import main; main()", "emissions", "run", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_writes_the_same_files(tmp_path: Path) -> None:
+    folder = DATA_ROOT / "tenants" / "chicago"
+    words = [str(folder / "activity.parquet"), "--method", str(folder / "method.csv"), "--json"]
+    one = glac(*words, "--out", str(tmp_path / "polars"))
+    other = glac(*words, "--out", str(tmp_path / "spark"), "--engine", "spark", "--master", "local[2]")
+    assert other.stdout == one.stdout, other.stderr
+    assert other.returncode == one.returncode == 1  # some rows have no factor
+    for name in ("lines", "totals", "rejected"):
+        assert (tmp_path / "spark" / f"{name}.csv").read_bytes() == (
+            tmp_path / "polars" / f"{name}.csv"
+        ).read_bytes()
+    assert json.loads(one.stdout)["lines"] > 10_000
+
+
+def test_the_command_without_a_folder_or_a_master(tmp_path: Path) -> None:
+    words = [str(DATA_ROOT / "tenants/chicago/activity.parquet"), "--engine", "spark"]
+    words += ["--method", str(DATA_ROOT / "tenants/chicago/method.csv")]
+    done = glac(*words)
+    assert done.returncode == 64
+    assert "--out" in done.stderr
+    done = glac(*words, "--out", str(tmp_path), "--master", "spark://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "SPARK_MASTER" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,7 +40,12 @@ Row = Mapping[str, float | str | None]
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
-    with open_session("local[2]", {"spark.sql.shuffle.partitions": "2"}) as opened:
+    # Jobs of a second are over before the second compiler has paid for itself.
+    settings = {
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    }
+    with open_session("local[2]", settings) as opened:
         yield opened
 
 

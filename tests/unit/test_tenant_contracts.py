@@ -90,7 +90,8 @@ def test_checking_leaves_the_environment_of_spark_alone():
     """pandera points Spark at loopback when it is imported; a driver of a cluster would not be reached."""
     code = (
         "import os, sys; from greenlang_assets.core.tenants.contracts import METHOD, check;"
-        "before = dict(os.environ); check(METHOD.empty(), METHOD); print(dict(os.environ) == before, 'pyspark' in sys.modules)"
+        "before = dict(os.environ); check(METHOD.empty(), METHOD);"
+        "print(dict(os.environ) == before, 'pyspark' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
