@@ -1,7 +1,7 @@
 """A batch of activity rows on Apache Spark: the tables of ``calculate_batch``, as Parquet folders.
 
 Belongs here: the order of Spark's jobs. Does not belong here: what is computed: questions are resolved by
-``core.calculation.batch_plans``, masses are the SQL of ``batch_sql``, hashes and words are those of
+``core.calculation.batch_questions``, masses are the SQL of ``batch_sql``, hashes and words are those of
 ``batch_arrow``, run on the workers. Opening a session: ``spark``.
 
 The driver holds one row for each distinct question and nothing that grows with the rows.
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from greenlang_assets.core.calculation import batch_arrow, batch_sql
-from greenlang_assets.core.calculation.batch_plans import NEEDED, QUESTION, resolve_all
+from greenlang_assets.core.calculation.batch_plans import NEEDED, QUESTION
+from greenlang_assets.core.calculation.batch_questions import resolver_of
 from greenlang_assets.core.calculation.lines import check_sums
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
@@ -138,10 +139,10 @@ class SparkBatch:
 
         with reported(self.session, self.say, "collecting the distinct questions"):
             complete = activity.where(" AND ".join(f"{name} IS NOT NULL" for name in NEEDED))
-            questions = _polars(complete.select(*QUESTION).distinct()).sort(QUESTION).to_dicts()
-        self.say(f"resolving {len(questions):,} questions")
-        plans = resolve_all(questions, method, catalogue=self.catalogue, library=self.library, gwp=self.gwp)
-        batch = batch_sql.sql_batch(questions, plans)
+            questions = _polars(complete.select(*QUESTION).distinct())
+        self.say(f"resolving {questions.height:,} questions")
+        answers = resolver_of(self.catalogue, self.library, self.gwp).answer(questions, method)
+        batch = batch_sql.sql_batch(answers)
         rows = activity.join(broadcast(self.hand_over(batch.plans)), on=list(QUESTION), how="left")
         for stage in batch.stages:
             rows = rows.withColumns({name: expr(text) for name, text in stage.items()})

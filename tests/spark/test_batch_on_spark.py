@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -227,7 +228,8 @@ def test_a_worker_that_cannot_finish_is_an_error_with_its_cause(batch: SparkBatc
 
 def glac(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from registry_ops.cli import main; main()", "emissions", "run", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    short = os.environ | {"JAVA_TOOL_OPTIONS": SETTINGS["spark.driver.extraJavaOptions"]}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=short)
 
 
 def test_the_command_writes_the_same_files(tmp_path: Path) -> None:

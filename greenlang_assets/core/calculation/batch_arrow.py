@@ -40,7 +40,7 @@ def sealed_lines(batches: Batches) -> Batches:
     """Activity rows with their calculated columns, as lines with their hashes."""
     for rows in _frames(batches):
         added = rows.select(name for name in rows.columns if name in LINES.columns)
-        yield from _given(seal_lines(rows.select(ACTIVITY.columns.keys()), [added]), LINES)
+        yield from _given(seal_lines(rows.select(ACTIVITY.columns.keys()), added), LINES)
 
 
 def worded_refusals(batches: Batches) -> Batches:

@@ -1,8 +1,8 @@
 """A batch as SQL text and a table of plans: what Spark needs to calculate activity rows.
 
 Belongs here: the columns of lines and refusals as expressions over an activity row joined with its plan,
-and the sums of totals. Does not belong here: running them (``resources.spark_batch``), resolving questions
-(``batch_plans``), what workers do with rows in Python (``batch_arrow``).
+and the sums of totals. Does not belong here: running them (``resources.spark_batch``), answering questions
+(``batch_questions``), what workers do with rows in Python (``batch_arrow``).
 
 Plans that do the same operations share one compiled expression for each mass, a *shape*; factors' figures
 and GWPs stand in the table of plans as columns. A catalogue of thousands of factors so gives a few dozen
@@ -18,15 +18,17 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.calculation.batch_plans import (
+    FORMULA_COLUMNS,
     MASSES,
     NEEDED,
     QUESTION,
-    Plan,
+    ReadyFormula,
     incomplete,
     not_finite,
     out_of_bounds,
     overflow,
 )
+from greenlang_assets.core.calculation.batch_questions import Answers
 from greenlang_assets.core.calculation.scope2 import MARKET_BASIS
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.model import FormulaOutput
@@ -67,14 +69,19 @@ class SqlBatch:
     stages: tuple[dict[str, str], ...]
 
 
-def sql_batch(questions: Sequence[Mapping[str, Any]], plans: Sequence[Plan | GreenlangError]) -> SqlBatch:
-    """The batch of questions and the plans that :func:`batch_plans.resolve_all` gave them."""
+def sql_batch(answers: Answers) -> SqlBatch:
+    """The batch of distinct questions and their plans."""
     shapes: dict[_Shape, int] = {}
-    rows = [
-        {name: question[name] for name in QUESTION}
-        | (_refused(plan) if isinstance(plan, GreenlangError) else _planned(plan, shapes))
-        for question, plan in zip(questions, plans, strict=True)
-    ]
+    used = sorted(set(answers.formulas.tolist()) - {-1})
+    formulas = {formula: _of_formula(answers.ready[formula], shapes) for formula in used}
+    rows = []
+    for place, question in enumerate(answers.questions.iter_rows(named=True)):
+        plan = answers.plan(place)
+        if isinstance(plan, GreenlangError):
+            rows.append(question | {name: getattr(plan, word) for word, name in _UNANSWERED.items()})
+        else:
+            formula = formulas[int(answers.formulas[place])]
+            rows.append(question | formula | plan.columns | {_RATIO: plan.ratio})
     figures = sorted({name for row in rows for name in row if name.startswith(_FIGURE)})
     stages = (
         {"converted_quantity": f"quantity * {_RATIO}"},
@@ -113,36 +120,24 @@ def _schema(figures: Iterable[str]) -> dict[str, pl.DataType]:
         _SHAPE: pl.Int64(),
         **dict.fromkeys((_RATIO, _LOW, _HIGH), pl.Float64()),
         **dict.fromkeys(_OUTSIDE.values(), pl.String()),
-        **{name: LINES.schema[name] for name in _LINE_COLUMNS},
+        **{name: LINES.schema[name] for name in (*FORMULA_COLUMNS, "matched_level", "year_distance")},
         **dict.fromkeys(figures, pl.Float64()),
     }
 
 
-_LINE_COLUMNS = (
-    *("converted_unit", "factor_id", "factor_sha256", "formula_id", "formula_sha256"),
-    *("gwp_set", "gwp_sha256", "matched_level", "year_distance", "licence"),
-)
-
-
-def _refused(error: GreenlangError) -> dict[str, Any]:
-    return {name: getattr(error, word) for word, name in _UNANSWERED.items()}
-
-
-def _planned(plan: Plan, shapes: dict[_Shape, int]) -> dict[str, Any]:
-    operations = plan.binding.plan
-    outputs = tuple((item.symbol, item.precision) for item in _published(plan.binding.outputs))
-    shape = shapes.setdefault((operations, plan.bounds.symbol, outputs), len(shapes))
-    given = {name: number(name, value) for name, value in plan.constants.items()}
-    figures = {**given, **plan.binding.constants}
-    outside = out_of_bounds(plan)
+def _of_formula(formula: ReadyFormula, shapes: dict[_Shape, int]) -> dict[str, Any]:
+    """What the plans of a formula share: its shape, bounds and figures."""
+    operations = formula.binding.plan
+    outputs = tuple((item.symbol, item.precision) for item in _published(formula.binding.outputs))
+    shape = shapes.setdefault((operations, formula.bounds.symbol, outputs), len(shapes))
+    given = {name: number(name, value) for name, value in formula.constants.items()}
+    outside = out_of_bounds(formula.bounds)
     return {
         _SHAPE: shape,
-        _RATIO: plan.ratio,
-        _LOW: plan.bounds.minimum,
-        _HIGH: plan.bounds.maximum,
+        _LOW: formula.bounds.minimum,
+        _HIGH: formula.bounds.maximum,
         **{name: getattr(outside, word) for word, name in _OUTSIDE.items()},
-        **plan.columns,
-        **{_FIGURE + name: float(value) for name, value in figures.items()},
+        **{_FIGURE + name: float(value) for name, value in {**given, **formula.binding.constants}.items()},
     }
 
 
