@@ -195,6 +195,7 @@ def _method(asked: pl.DataFrame) -> pl.DataFrame:
             activity_unit="catalogue_unit", gwp_set=pl.lit(GWP_SET),
             reason=pl.lit("the last edition at or before the data year"),
         )
+        .with_columns(pl.lit(None).alias(name) for name in METHOD.optional)
         .select(pl.col(name).cast(dtype) for name, dtype in METHOD.schema.items())
         .sort("data_year", "activity")
     )  # fmt: skip

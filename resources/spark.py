@@ -17,6 +17,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,7 +59,7 @@ def open_session(
     Args:
         master: ``local[n]`` or the address of a cluster's master.
         settings: Spark's own settings, above ours.
-        packages: wheels or archives of Python that are handed to the workers.
+        packages: wheels or zip archives of Python that are handed to the workers.
 
     Raises:
         GreenlangError: ``SPARK_MISSING``, ``JAVA_MISSING``, ``SPARK_MASTER``.
@@ -86,9 +87,12 @@ def open_session(
     ):
         session = builder.getOrCreate()
     try:
-        for package in packages:
-            session.sparkContext.addPyFile(str(package))
-        yield session
+        with tempfile.TemporaryDirectory(prefix="greenlang-spark-") as folder:
+            for package in packages:
+                # A wheel is an archive of Python, but only one with this ending is put on the workers' path.
+                archive = shutil.copyfile(package, Path(folder) / f"{package.stem}.zip")
+                session.sparkContext.addPyFile(str(archive))
+            yield session
     finally:
         session.stop()
 

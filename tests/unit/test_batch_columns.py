@@ -80,7 +80,8 @@ def everything(engine, gwp_set):
         pl.col("year").alias("data_year"), pl.col("asked").alias("activity"),
         pl.col("activity").alias("factor_activity"), "publisher", "dataset", "edition",
         pl.col("unit").alias("activity_unit"), gwp_set=pl.lit(gwp_set), reason=pl.lit("all"),
-    ).select(pl.col(name).cast(dtype) for name, dtype in METHOD.schema.items())  # fmt: skip
+    )  # fmt: skip
+    method = pl.concat([METHOD.empty(), method], how="diagonal_relaxed").cast(METHOD.schema)
     questions = rows.select(pl.col("asked").alias("activity"), "region", data_year="year", unit="unit")
     return questions.with_columns(pl.col("data_year").cast(pl.Int64)), method
 
@@ -198,6 +199,12 @@ def gas_rows(quantities, scope="1"):
     )
 
 
+def method_of(how):
+    """One method row: its required cells, nothing in the optional ones."""
+    required = [name for name in METHOD.columns if name not in METHOD.optional]
+    return pl.DataFrame([dict(zip(required, how, strict=True))], schema=METHOD.schema)
+
+
 def gas_method():
     how = (
         2016,
@@ -210,7 +217,7 @@ def gas_method():
         "AR5",
         "test",
     )
-    return pl.DataFrame([how], schema=METHOD.schema, orient="row")
+    return method_of(how)
 
 
 def test_rows_without_a_result_say_why_and_add_nothing(resolver):
@@ -254,7 +261,7 @@ def test_a_formula_that_is_not_linear_runs_as_its_expression(engine, precision):
         "AR5",
         "test",
     )
-    method = pl.DataFrame([how], schema=METHOD.schema, orient="row")
+    method = method_of(how)
     quantities = [0.123456789, 1e7 / 3, -1.0, None, 2e12, 1e12]
     rows = pl.DataFrame(
         {
