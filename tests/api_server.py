@@ -27,7 +27,7 @@ from factory_ops.quality.report import DIMENSIONS, Measured, QualityReport
 from factory_ops.specification.processor import SpecProcessor
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.provenance.ports import Signer
-from greenlang_assets.core.recipes import factors, formulas
+from greenlang_assets.core.recipes import factors, formulas, parameters
 from greenlang_assets.core.recipes.base import record
 from greenlang_assets.sdk.pack import PackSpec
 from registry_ops.api.app import create_app
@@ -151,7 +151,7 @@ def api(
     """A platform with recorded factors and formulas and one agent that is live."""
     with serving(postgres, _template, tmp_path_factory.mktemp("api") / "home") as opened:
         world = world_of(opened.platform)
-        for recipe in (*factors.RECIPES, formulas.RECIPE):
+        for recipe in (*factors.RECIPES, parameters.RECIPE, formulas.RECIPE):
             record(recipe, world, run_id="test")
         opened.deploy(*archive_of(pack_text("emissions_carbon_calculator_v1")))
         yield opened

@@ -28,6 +28,7 @@ from factory_ops.specification.references import gwp_set
 from factory_ops.specification.selection import Misfit, region_of
 from greenlang_assets.core.calculation.model import GwpSet
 from greenlang_assets.core.errors import GreenlangError
+from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.provenance.rows import identity
 from greenlang_assets.core.units import parse_unit
 from greenlang_assets.sdk.pack import Compute, PackSpec
@@ -35,7 +36,6 @@ from greenlang_assets.sdk.plan import CalculationPlan, DatasetPin, FormulaPin
 
 if TYPE_CHECKING:
     from greenlang_assets.core.factors.references import Resolved
-    from greenlang_assets.core.formulas.binding import Binding
     from greenlang_assets.core.formulas.library import Library
 
 _FORMULA = ("compute", "formula")
@@ -100,11 +100,11 @@ def _candidates(
     named = spec.compute.formula
     if named is not None and "/" in named.id:
         binding = library.binding(named.id)
-        if binding.factor_id not in rows:
+        if not isinstance(binding, Binding) or binding.factor_id not in rows:
             raise GreenlangError(
                 "FORMULA_OUTSIDE_REFERENCES",
-                "the named formula uses a factor that the pack does not refer to",
-                found=binding.factor_id,
+                "the named formula uses a figure that the pack does not refer to",
+                found=named.id.partition("/")[2],
                 expected="a factor of " + (", ".join(item.canonical for item in datasets.values()) or "none"),
                 hint="add the reference, or name the equation alone",
             )
@@ -112,7 +112,7 @@ def _candidates(
     groups: dict[str, list[Binding]] = {}
     if named is not None:
         groups[library.equation(named.id).id] = []
-    for binding in library.bindings:
+    for binding in library.factor_bindings:
         if binding.factor_id in rows and (named is None or binding.equation.id == named.id):
             groups.setdefault(binding.equation.id, []).append(_of_this_version(binding, rows))
     return groups

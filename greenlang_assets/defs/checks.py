@@ -47,6 +47,12 @@ def _goods(frame: pl.DataFrame) -> None:
     require_goods(frame)
 
 
+def _parameters(frame: pl.DataFrame) -> None:
+    from greenlang_assets.core.parameters.contract import require_sound
+
+    require_sound(frame)
+
+
 def _tenants(frame: pl.DataFrame) -> None:
     from greenlang_assets.core.tenants import contracts
 
@@ -104,6 +110,12 @@ def values_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
 def goods_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     """Codes of goods have names."""
     return _blocking(key, "contract", "every code with its name and path, once a year", _goods)
+
+
+def parameters_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """Every default figure is its own, cited and inside its range."""
+    words = "unique ids, a citation and a unit that reads in every row, values inside their ranges"
+    return _blocking(key, "contract", words, _parameters)
 
 
 def library_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:

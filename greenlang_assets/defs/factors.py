@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from greenlang_assets.core.recipes import factors, formulas
+from greenlang_assets.core.recipes import factors, formulas, parameters
 from greenlang_assets.core.recipes.base import Recipe
 from greenlang_assets.defs import keys, publisher_files
 from greenlang_assets.defs.checks import (
@@ -16,6 +16,7 @@ from greenlang_assets.defs.checks import (
     goods_check,
     gwp_check,
     library_check,
+    parameters_check,
     properties_check,
     values_check,
 )
@@ -109,10 +110,17 @@ _DESCRIPTIONS = {
         "US --year 2024 --unit mmBtu`. Each row cites publisher, document, edition, table, row, licence "
         "and the SHA-256 of the publisher's file."
     ),
+    "formulas/parameters": (
+        "Default parameters of the IPCC Guidelines, for the equations of the library that ask for "
+        "them.\n\nEach figure cites the printed table and the line of the MIT-licensed package it was read "
+        "in; each was looked for in the text of that table, and left out where it does not stand there. "
+        "Ranges go with the figures."
+    ),
     "formulas/library": (
         "Equations whose official text was read, and the formulas made of them by binding each to sourced "
-        "factors.\n\nEvery one is dimension-checked, cited and has a test vector: `glac formulas list`, "
-        "`glac formulas show ID`. What could not be read stands in the gap list instead of being guessed."
+        "factors and default parameters.\n\nEvery one is dimension-checked, cited and has a test vector: "
+        "`glac formulas list`, `glac formulas show ID`. What could not be read stands in the gap list "
+        "instead of being guessed."
     ),
 }
 _KINDS = {
@@ -132,6 +140,7 @@ _KINDS = {
     "factors/published_values": {"parquet"},
     "factors/goods_nomenclature": {"json", "parquet"},
     "factors/catalogue": {"table", "polars"},
+    "formulas/parameters": {"yaml", "parquet"},
     "formulas/library": {"yaml", "python"},
 }
 _PUBLISHER_KEYS = [dg.AssetKey(asset.split("/")) for asset in factors.PUBLISHERS]
@@ -140,7 +149,7 @@ _DEPS = {
     factors.GWP: [publisher_files.key_of("ipcc-gwp")],
     factors.NOMENCLATURE: [publisher_files.key_of("eu-cn")],
     "factors/catalogue": _PUBLISHER_KEYS,
-    "formulas/library": [keys.CATALOGUE, keys.FUEL_PROPERTIES],
+    "formulas/library": [keys.CATALOGUE, keys.FUEL_PROPERTIES, keys.PARAMETERS],
 }
 
 
@@ -162,6 +171,7 @@ def _asset(recipe: Recipe, group: str) -> dg.AssetsDefinition:
 
 ASSETS = [
     *(_asset(recipe, keys.GROUP_FACTORS) for recipe in factors.RECIPES),
+    _asset(parameters.RECIPE, keys.GROUP_FORMULAS),
     _asset(formulas.RECIPE, keys.GROUP_FORMULAS),
 ]
 CHECKS = [
@@ -170,5 +180,6 @@ CHECKS = [
     properties_check(keys.FUEL_PROPERTIES),
     values_check(keys.PUBLISHED_VALUES),
     goods_check(keys.GOODS_NOMENCLATURE),
+    parameters_check(keys.PARAMETERS),
     library_check(keys.LIBRARY),
 ]

@@ -14,6 +14,7 @@ GOODS_NOMENCLATURE = AssetKey(["factors", "goods_nomenclature"])
 CATALOGUE = AssetKey(["factors", "catalogue"])
 RELEASE_REPORT = AssetKey(["factors", "release_report"])
 
+PARAMETERS = AssetKey(["formulas", "parameters"])
 LIBRARY = AssetKey(["formulas", "library"])
 
 ACTIVITY = AssetKey(["tenants", "activity"])

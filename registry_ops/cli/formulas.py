@@ -5,6 +5,8 @@ Belongs here: words and tables. Does not belong here: the language or the librar
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +15,7 @@ from registry_ops.cli import in_force
 from registry_ops.cli.output import console, print_json, print_table, print_verdict
 
 if TYPE_CHECKING:
-    from greenlang_assets.core.formulas.binding import Binding
+    from greenlang_assets.core.formulas.bound import Bound
     from greenlang_assets.core.formulas.library import Library
     from greenlang_assets.core.formulas.model import Equation
 
@@ -39,7 +41,7 @@ def list_formulas(
 ) -> int:
     """Equations (or, with --bindings, formulas bound to sourced factors)."""
     library = _library()
-    every: tuple[Equation | Binding, ...] = library.bindings if bindings else library.equations
+    every: tuple[Equation | Bound, ...] = library.bindings if bindings else library.equations
     found = [formula for formula in every if family is None or formula.family == family]
     if as_json:
         print_json([_brief(formula) for formula in found[:limit]])
@@ -65,7 +67,7 @@ def list_formulas(
     return 0 if found else 1
 
 
-def _brief(formula: Equation | Binding) -> dict[str, Any]:
+def _brief(formula: Equation | Bound) -> dict[str, Any]:
     return {
         "id": formula.id,
         "version": formula.version,
@@ -77,7 +79,7 @@ def _brief(formula: Equation | Binding) -> dict[str, Any]:
     }
 
 
-def _find(library: Library, formula_id: str) -> Equation | Binding:
+def _find(library: Library, formula_id: str) -> Equation | Bound:
     return library.binding(formula_id) if "/" in formula_id else library.equation(formula_id)
 
 
@@ -87,6 +89,8 @@ def show(
     as_json: AsJson = False,
 ) -> int:
     """One formula whole: expression, inputs, outputs, citation, test vectors."""
+    from greenlang_assets.core.formulas.bound import Bound
+
     formula = _find(_library(), formula_id)
     if as_json:
         print_json({**_brief(formula), **formula.record()})
@@ -105,7 +109,7 @@ def show(
         ],
         folded=[" "],
     )
-    equation = formula.equation if hasattr(formula, "equation") else formula
+    equation = formula.equation if isinstance(formula, Bound) else formula
     console().print(equation.expression.rstrip(), markup=False)
     print_table(
         "\ninputs and outputs",
@@ -116,16 +120,55 @@ def show(
         ],
         folded=["meaning"],
     )
-    if hasattr(formula, "figures"):
+    if isinstance(formula, Bound):
         print_table(
             "figures bound",
-            ["symbol", "published", "in the formula's unit"],
+            ["symbol", "published", "in the formula's unit", "stands in"],
             [
-                (f.symbol, f"{f.published} {f.published_unit}", f"{float(f.value):.12g} {f.unit}")
+                (
+                    f.symbol,
+                    f"{f.published} {f.published_unit}",
+                    f"{float(f.value):.12g} {f.unit}",
+                    _place(formula.citation_of(f.source_id)),
+                )
                 for f in formula.figures
             ],
+            folded=["stands in"],
         )
     console().print(f"{len(formula.vectors)} test vectors; `--json` shows them")
+    return 0
+
+
+def _place(citation: dict[str, Any]) -> str:
+    """Where a figure was published, and where it was read if that is another place."""
+    read_in = f"; read in {citation['read_in']}, line {citation['row']}" if "read_in" in citation else ""
+    return f"{citation['publisher']}: {citation['document']}, {citation['table']}{read_in}"
+
+
+@app.command("rebuild-parameters")
+def rebuild_parameters(
+    wheel: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The package bonsai_ipcc.")],
+    pages: Annotated[
+        Path,
+        typer.Option(exists=True, file_okay=False, help="Texts of the IPCC's PDF files (pdftotext -layout)."),
+    ],
+    as_json: AsJson = False,
+) -> int:
+    """Read the default parameters again, compare each with its printed table, write data/parameters."""
+    from greenlang_assets.core.parameters.rebuild import rebuild
+
+    manifest = rebuild(wheel, pages)
+    total: Counter[str] = Counter()
+    for counts in manifest.counts.values():
+        total.update(counts)
+    if as_json:
+        print_json({"content_sha256": manifest.content_sha256, "source": manifest.source, **total})
+        return 0
+    print_table(
+        f"{len(manifest.counts)} tables from {manifest.source['package']}",
+        ["figures", ""],
+        [(what, f"{count:,}") for what, count in sorted(total.items())],
+    )
     return 0
 
 

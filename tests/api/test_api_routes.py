@@ -139,6 +139,12 @@ def test_factors_and_formulas_are_looked_up(api: Api) -> None:
             "natural-gas-natural-gas/us/2024/mmbtu/gross"
         ).json()
         assert binding["version"] == equation["version"]
+        bound = (
+            "ipcc2006.v5.eq3.2/ipcc2006.v5.table2.4.doc/msw-food/wet"
+            "+ipcc2019.v5.table3.0.doc_f/msw-food+ipcc2019.v5.table3.1.mcf/managed"
+        )
+        landfill = client.get(f"/api/v1/formulas/{bound}").json()
+        assert landfill["id"] == bound
         assert client.get("/api/v1/formulas/no.such").json()["code"] == "FORMULA_NOT_FOUND"
 
 

@@ -26,7 +26,7 @@ from greenlang_assets.core.formulas.values import read_values
 
 CATALOGUE = Catalogue.shipped()
 LIBRARY = Library.shipped(CATALOGUE)
-BOUND = sorted({binding.equation.id for binding in LIBRARY.bindings})
+BOUND = sorted({binding.equation.id for binding in LIBRARY.factor_bindings})
 
 #: Forms that could be read only in somebody's rendering of the official text.
 SECOND_HAND = {
@@ -101,7 +101,7 @@ def test_equation_reproduces_its_vectors_on_three_engines(equation: Equation) ->
 @pytest.mark.parametrize("equation_id", BOUND)
 def test_one_unit_of_activity_gives_the_printed_factor(equation_id: str) -> None:
     groups: dict[str, list[Binding]] = defaultdict(list)
-    for binding in LIBRARY.bindings:
+    for binding in LIBRARY.factor_bindings:
         if binding.equation.id == equation_id:
             groups[binding.activity_unit.text].append(binding)
     for bindings in groups.values():
@@ -124,10 +124,10 @@ def test_one_unit_of_activity_gives_the_printed_factor(equation_id: str) -> None
 
 
 def test_every_binding_states_what_one_unit_gives() -> None:
-    open_ended = [binding.id for binding in LIBRARY.bindings if not binding.rule.expect]
+    open_ended = [binding.id for binding in LIBRARY.factor_bindings if not binding.rule.expect]
     other = [
         binding.id
-        for binding in LIBRARY.bindings
+        for binding in LIBRARY.factor_bindings
         if any(
             binding.vectors[0].inputs[item.symbol] != 1
             for item in binding.inputs
@@ -173,7 +173,7 @@ def test_the_regulation_through_heat_content_gives_the_hub_factor_per_physical_u
 def test_desnz_parts_add_up_to_the_printed_total() -> None:
     """The total is bound; the CO2, CH4 and N2O parts beside it are printed to five decimals each."""
     compared = 0
-    for binding in LIBRARY.bindings:
+    for binding in LIBRARY.factor_bindings:
         parts = [binding.row[f"co2e_of_{gas}"] for gas in ("co2", "ch4", "n2o")]
         if binding.row["publisher"] != "uk-desnz" or None in parts:
             continue
@@ -198,13 +198,13 @@ def test_no_equation_carries_the_library() -> None:
 
 
 def test_a_factor_row_has_one_formula() -> None:
-    counts = Counter(binding.factor_id for binding in LIBRARY.bindings)
+    counts = Counter(binding.factor_id for binding in LIBRARY.factor_bindings)
     assert [factor for factor, count in counts.items() if count > 1] == []
 
 
 def test_non_baseload_rates_have_no_inventory_formula() -> None:
     """EPA prints below Table 6 that they are not for footprints or inventories."""
-    bound = {binding.factor_id for binding in LIBRARY.bindings}
+    bound = {binding.factor_id for binding in LIBRARY.factor_bindings}
     rates = CATALOGUE.frame.filter(pl.col("activity") == "grid-electricity-non-baseload")["factor_id"]
     assert len(rates) > 0
     assert bound.isdisjoint(rates)
@@ -215,7 +215,7 @@ def test_every_factor_of_the_editions_in_use_has_a_formula_or_a_reason() -> None
     figures = ("co2", "ch4", "n2o", "co2_biogenic", "co2e")
     desnz = (pl.col("publisher") == "uk-desnz") & pl.col("edition").is_in(["2024", "2025"])
     hub = (pl.col("publisher") == "us-epa") & pl.col("edition").is_in(["2024", "2025"])
-    bound = {binding.factor_id for binding in LIBRARY.bindings}
+    bound = {binding.factor_id for binding in LIBRARY.factor_bindings}
     usable = CATALOGUE.frame.filter(
         pl.any_horizontal(pl.col(figure).is_not_null() for figure in figures),
         pl.col("activity") != "grid-electricity-non-baseload",

@@ -163,7 +163,7 @@ class World:
         kept = {GAS, DIESEL, RAIL, HOTEL, *power}
         formulas = [
             *(("equation", item) for item in library.equations),
-            *(("binding", item) for item in library.bindings if item.factor_id in kept),
+            *(("binding", item) for item in library.factor_bindings if item.factor_id in kept),
         ]
         rows = [
             {

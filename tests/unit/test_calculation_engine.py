@@ -110,7 +110,7 @@ def test_a_result_carries_each_gas_and_the_proof_of_every_figure(engine):
 def test_biogenic_co2_stands_apart_from_co2e(engine):
     wood = next(
         item.id
-        for item in engine.library.bindings
+        for item in engine.library.factor_bindings
         if item.equation.id == "epa.cccl.stationary.heat-content-biomass"
         and item.row["activity"] == "wood-and-wood-residuals"
     )

@@ -30,7 +30,7 @@ from factory_ops.recipes import (
 )
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.ports import ArtifactStore, NamedObject
-from greenlang_assets.core.recipes import factors, formulas
+from greenlang_assets.core.recipes import factors, formulas, parameters
 from greenlang_assets.core.recipes.base import record
 from resources.platform import Platform
 from resources.sandbox import ProcessSandbox
@@ -126,7 +126,7 @@ def world(platform: Platform, tmp_path: Path) -> FactoryWorld:
         sandbox=ProcessSandbox(),
         cache=tmp_path / "cache",
     )
-    for recipe in (*factors.RECIPES, formulas.RECIPE):
+    for recipe in (*factors.RECIPES, parameters.RECIPE, formulas.RECIPE):
         record(recipe, made, run_id="set-up")
     return made
 

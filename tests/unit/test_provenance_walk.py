@@ -10,6 +10,7 @@ import pytest
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FACTOR_KEY, FACTOR_SCHEMA, Citation, EmissionFactor, GwpValue
+from greenlang_assets.core.parameters.model import PARAMETER_SCHEMA, Parameter
 from greenlang_assets.core.provenance.canonical import content_sha256, row_sha256, sha256_hex, table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef, Leaf, LedgerLink, ProvenanceEntry
 from greenlang_assets.core.provenance.rows import check_leaves, identity, table_leaves
@@ -233,6 +234,37 @@ def test_an_artefact_leads_to_its_files_through_every_entry(platform: Platform, 
         ("factors/catalogue", True),
         ("file:gas.yaml", False),
     ]
+
+
+def test_a_formula_leads_to_the_printed_figures_that_it_is_bound_to(platform: Platform) -> None:
+    figure = dict.fromkeys(PARAMETER_SCHEMA, "x") | {
+        "parameter_id": "book.table1/cow",
+        "keys": '{"animal":["cow"]}',
+        "value": "126",
+        "source_document": "a package 1.0",
+        "source_sha256": FILE,
+        "source_row": 4,
+    }
+    frame = pl.DataFrame([figure], schema=PARAMETER_SCHEMA)
+    parameter = Parameter(frame.row(0, named=True))
+    made = record(
+        platform,
+        "formulas/parameters",
+        table_bytes(frame, key=["parameter_id"]),
+        [InputRef("file:package.whl", None, FILE)],
+    )
+    formula = {
+        "formula_id": "eq/book.table1/cow",
+        "sha256": sha256_hex(b"formula"),
+        "definition": json.dumps({"parameters": [{"id": parameter.id, "sha256": parameter.sha256}]}),
+    }
+    table = table_bytes(pl.DataFrame([formula]), key=["formula_id"])
+    record(platform, "formulas/library", table, [ref(made)])
+    (figure_node,) = walk(sha256_hex(b"formula"), platform.ledger, platform.store).children
+    assert (figure_node.label, figure_node.facts["value"]) == ("book.table1/cow", "126")
+    assert figure_node.facts["recorded_in"] == "formulas/parameters"
+    (source,) = figure_node.children
+    assert source.label == "a package 1.0, row 4"
 
 
 def test_a_factor_with_an_applied_set_says_so(platform: Platform) -> None:

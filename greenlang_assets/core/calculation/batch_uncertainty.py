@@ -176,7 +176,7 @@ def _factor_spreads(lines: pl.DataFrame, library: Library, stated: LineUncertain
     """The uncertainty of each factor that has one; every formula is checked to be a product."""
     found: dict[str, Spread] = {}
     for formula_id in lines["formula_id"].unique().sort():
-        binding = library.binding(formula_id)
+        binding = library.factor_binding(formula_id)
         _check_product(binding)
         factor: EmissionFactor = binding.factor
         given = stated.factors.get(binding.factor_id)

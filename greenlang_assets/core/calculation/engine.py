@@ -50,6 +50,7 @@ from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.evaluate import evaluate_float
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.model import FormulaInput
+from greenlang_assets.core.formulas.parameter_binding import ParameterBinding
 from greenlang_assets.core.formulas.rounding import publish
 from greenlang_assets.core.formulas.values import Value
 from greenlang_assets.core.gwp import GwpTable
@@ -217,7 +218,7 @@ class CalculationEngine:
             formula_citation=formula.citation.model_dump(exclude_none=True),
             factor_id=factor.factor_id if factor else None,
             factor_sha256=factor.sha256 if factor else None,
-            licence=factor.citation.licence if factor else None,
+            licence=_licence(formula),
             gwp_set=gwp.gwp_set if gwp else None,
             gwp_sha256=gwp.sha256 if gwp else None,
             inputs=given.converted,
@@ -366,6 +367,12 @@ def _stated(result: CalculationResult) -> AppliedGwpSet:
             where={"formula": result.formula_id},
         )
     return result.gwp_set
+
+
+def _licence(formula: Formula) -> str | None:
+    if isinstance(formula, Binding):
+        return formula.factor.citation.licence
+    return formula.licence if isinstance(formula, ParameterBinding) else None
 
 
 def _properties(given: GivenInputs) -> dict[str, str]:

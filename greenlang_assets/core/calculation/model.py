@@ -76,8 +76,8 @@ class CitedFigure(_Frozen):
 
     Args:
         symbol: the formula's symbol for it.
-        kind: ``factor``, ``gwp`` or the fuel ``property`` that a conversion went through.
-        source_id: id of the factor or property, or GWP set and gas.
+        kind: ``factor``, ``parameter``, ``gwp`` or the fuel ``property`` that a conversion went through.
+        source_id: id of the factor, parameter or property, or GWP set and gas.
         published: the figure as its publisher prints it, with the publisher's unit.
         value: the figure in the formula's unit.
         unit: the formula's unit.
@@ -85,7 +85,7 @@ class CitedFigure(_Frozen):
     """
 
     symbol: str
-    kind: Literal["factor", "gwp", "property"]
+    kind: Literal["factor", "parameter", "gwp", "property"]
     source_id: str
     published: str
     value: float

@@ -16,6 +16,7 @@ from greenlang_assets.core.calculation.quantities import Bounds, Route, read_inp
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import CO2E_PARTS, AppliedGwpSet, GwpValue
 from greenlang_assets.core.formulas.binding import Binding
+from greenlang_assets.core.formulas.bound import Bound
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.model import Equation, FormulaInput
 from greenlang_assets.core.formulas.values import Value
@@ -63,7 +64,7 @@ class OpenEquation:
         self.outputs = equation.outputs_in(canonical)
 
 
-Formula = OpenEquation | Binding
+Formula = OpenEquation | Bound
 #: Input → how a quantity of it gets from its unit to the formula's.
 Routing = Callable[[FormulaInput], Callable[[str, str], Route]]
 
@@ -76,9 +77,9 @@ def formula_of(library: Library, formula_id: str, activity_unit: str | None = No
     if activity_unit is not None:
         raise GreenlangError(
             "FORMULA_UNIT_FIXED",
-            "the unit of activity of a binding is its factor's",
+            "the unit of activity of a binding is that of its figures",
             found=activity_unit,
-            expected=f"{binding.activity_unit.text}, and no activity_unit in the context",
+            expected=f"{binding.unit or 'the units of its inputs'}, and no activity_unit in the context",
             where={"formula": formula_id},
         )
     return binding
@@ -242,7 +243,7 @@ def _check_names(formula: Formula, wanted: Sequence[FormulaInput], given: Mappin
     unknown = [name for name in given if name not in names]
     if unknown:
         fixed = [item.symbol for item in formula.inputs if item.role == "gwp" or item.rows]
-        if isinstance(formula, Binding):
+        if isinstance(formula, Bound):
             fixed += list(formula.bound_symbols)
         hint = None
         if unknown[0] in fixed:
@@ -299,17 +300,16 @@ def figures_of(
 ) -> tuple[CitedFigure, ...]:
     """Every figure of a calculation that its caller did not give, with its citation."""
     figures = []
-    if isinstance(formula, Binding):
-        citation = formula.factor.citation.model_dump(exclude_none=True)
+    if isinstance(formula, Bound):
         figures += [
             CitedFigure(
                 symbol=figure.symbol,
-                kind="factor",
-                source_id=formula.factor_id,
+                kind="factor" if isinstance(formula, Binding) else "parameter",
+                source_id=figure.source_id,
                 published=f"{number_text(figure.published)} {figure.published_unit}",
                 value=float(figure.value),
                 unit=figure.unit,
-                citation=citation,
+                citation=formula.citation_of(figure.source_id),
             )
             for figure in formula.figures
         ]

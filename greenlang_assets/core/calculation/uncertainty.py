@@ -49,6 +49,7 @@ from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.evaluate import evaluate_float
 from greenlang_assets.core.formulas.model import FormulaInput, FormulaOutput
+from greenlang_assets.core.formulas.parameter_binding import ParameterBinding
 from greenlang_assets.core.formulas.plan import Plan
 from greenlang_assets.core.formulas.polars_compiler import compile_polars
 from greenlang_assets.core.formulas.rounding import publish
@@ -255,6 +256,10 @@ def uncertain_quantities(
                 taken.update(left)
                 label = name if place.together else left[0]
                 found[label] = _quantity(label, left, spread, "caller", place)
+    for symbol, text in (formula.spreads if isinstance(formula, ParameterBinding) else {}).items():
+        if symbol not in taken and FACTOR not in given:
+            spread = read_spread(text, symbol, keeps_sign=True)
+            found[symbol] = _quantity(symbol, (symbol,), spread, "publisher", known[symbol])
     published = formula.factor.uncertainty_percent if isinstance(formula, Binding) else None
     if published is not None and FACTOR not in given:
         place = known[FACTOR]
@@ -300,6 +305,11 @@ def _names(formula: Formula, values: Mapping[str, Value], gwp_set: str | None) -
         stream = f"factor/{formula.factor_id}"
         names |= {symbol: _Place((symbol,), f"{stream}/{symbol}") for symbol in figures}
         names[FACTOR] = _Place(figures, stream)
+    elif isinstance(formula, ParameterBinding):
+        # A figure that two inputs take is one figure: it has one stream, whatever takes it.
+        names |= {
+            item.symbol: _Place((item.symbol,), f"parameter/{item.source_id}") for item in formula.figures
+        }
     for item in formula.inputs:
         if item.role == "gwp" and item.symbol in values:
             names[item.symbol] = _Place((item.symbol,), f"gwp/{gwp_set}/{item.symbol}")

@@ -26,7 +26,11 @@ from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.model import FACTOR_SCHEMA
 from greenlang_assets.core.formulas.binding import COLUMN_GAS, Binding
+from greenlang_assets.core.formulas.bound import Bound
 from greenlang_assets.core.formulas.model import BindingRule, Equation, Family, FormulaInput, Gap, Vector
+from greenlang_assets.core.formulas.parameter_binding import ParameterBinding, bind
+from greenlang_assets.core.formulas.parameter_rule import ParameterRule
+from greenlang_assets.core.parameters.tables import Parameters
 from greenlang_assets.core.strict_yaml import Document, YamlRefused, load
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ class Library:
     Args:
         families: file name -> YAML text.
         catalogue: where factor rows come from.
+        parameters: where rows of parameter tables come from; the shipped tables unless given.
         gwp: where GWP inputs of test vectors come from; the shipped table unless given.
 
     Raises:
@@ -55,28 +60,41 @@ class Library:
     """
 
     def __init__(
-        self, families: Mapping[str, str], catalogue: Catalogue, gwp: GwpTable | None = None
+        self,
+        families: Mapping[str, str],
+        catalogue: Catalogue,
+        gwp: GwpTable | None = None,
+        parameters: Parameters | None = None,
     ) -> None:
         self._gwp_table = gwp
         self.gaps: tuple[Gap, ...] = ()
         self._equations: dict[str, Equation] = {}
-        self._bindings: dict[str, Binding] = {}
+        self._bindings: dict[str, Bound] = {}
         self.unbound: Counter[str] = Counter()
         rules: list[tuple[str, BindingRule]] = []
+        parameter_rules: list[tuple[str, ParameterRule]] = []
         for name, text in sorted(families.items()):
             family = _read_family(name, text)
             self.gaps += family.gaps
             rules += [(name, rule) for rule in family.bindings]
+            parameter_rules += [(name, rule) for rule in family.parameter_bindings]
             for equation in family.equations:
                 self._add(self._equations, equation.id, equation)
         for name, rule in rules:
             self._bind(name, rule, catalogue.frame)
+        if parameter_rules:
+            at_hand = parameters or Parameters.shipped()
+            for name, parameter_rule in parameter_rules:
+                self._bind_parameters(name, parameter_rule, at_hand)
 
     @classmethod
-    def shipped(cls, catalogue: Catalogue, root: Path = FORMULAS_ROOT) -> Library:
-        """The library in ``data/formulas``, bound to a catalogue."""
+    def shipped(
+        cls, catalogue: Catalogue, root: Path = FORMULAS_ROOT, parameters: Parameters | None = None
+    ) -> Library:
+        """The library in ``data/formulas``, bound to a catalogue and to the shipped parameter tables."""
         files = sorted(root.glob("*.yaml"))
-        return cls({path.name: path.read_text("utf-8") for path in files}, catalogue)
+        families = {path.name: path.read_text("utf-8") for path in files}
+        return cls(families, catalogue, parameters=parameters)
 
     # --- building
 
@@ -123,6 +141,19 @@ class Library:
             binding = Binding(equation, rule, row, self._gwp)
             self._add(self._bindings, binding.id, binding)
 
+    def _bind_parameters(self, file: str, rule: ParameterRule, parameters: Parameters) -> None:
+        where = {"file": file, "equation": rule.equation}
+        equation = self._equations.get(rule.equation)
+        if equation is None:
+            near = self._near(rule.equation)
+            raise _rule_error(where, "the equation is not in the library", rule.equation, near)
+        try:
+            for binding in bind(rule, equation, parameters, self._gwp):
+                self._add(self._bindings, binding.id, binding)
+        except GreenlangError as error:
+            error.where.update(where)
+            raise
+
     def _gwp(self, gwp_set: str, item: FormulaInput) -> float:
         from greenlang_assets.core.gwp import GwpTable
 
@@ -140,9 +171,19 @@ class Library:
         return tuple(self._equations[name] for name in sorted(self._equations))
 
     @property
-    def bindings(self) -> tuple[Binding, ...]:
+    def bindings(self) -> tuple[Bound, ...]:
         """Every binding, sorted by id."""
         return tuple(self._bindings[name] for name in sorted(self._bindings))
+
+    @property
+    def factor_bindings(self) -> tuple[Binding, ...]:
+        """The bindings to rows of the factor catalogue, sorted by id."""
+        return tuple(binding for binding in self.bindings if isinstance(binding, Binding))
+
+    @property
+    def parameter_bindings(self) -> tuple[ParameterBinding, ...]:
+        """The bindings to rows of parameter tables, sorted by id."""
+        return tuple(binding for binding in self.bindings if isinstance(binding, ParameterBinding))
 
     def equation(self, id: str) -> Equation:
         """The equation of that id.
@@ -155,14 +196,25 @@ class Library:
             raise self._not_found(id)
         return found
 
-    def binding(self, id: str) -> Binding:
-        """The binding of that id, ``<equation id>/<factor id>``.
+    def binding(self, id: str) -> Bound:
+        """The binding of that id, ``<equation id>/<factor id>`` or ``<equation id>/<parameter ids>``.
 
         Raises:
             GreenlangError: ``FORMULA_NOT_FOUND`` with the nearest ids.
         """
         found = self._bindings.get(id)
         if found is None:
+            raise self._not_found(id)
+        return found
+
+    def factor_binding(self, id: str) -> Binding:
+        """The binding of that id to a row of the factor catalogue.
+
+        Raises:
+            GreenlangError: ``FORMULA_NOT_FOUND`` for another id, that of a parameter binding among them.
+        """
+        found = self.binding(id)
+        if not isinstance(found, Binding):
             raise self._not_found(id)
         return found
 
@@ -198,8 +250,8 @@ class Library:
     @cached_property
     def _by_factor(self) -> dict[str, list[Binding]]:
         index: dict[str, list[Binding]] = defaultdict(list)
-        for name in sorted(self._bindings):
-            index[self._bindings[name].factor_id].append(self._bindings[name])
+        for binding in self.factor_bindings:
+            index[binding.factor_id].append(binding)
         return dict(index)
 
     def _near(self, name: str) -> str:
@@ -268,7 +320,9 @@ class Library:
         else worked out: ``external_from_documents`` of them one that is published,
         ``external_from_peers`` one that a peer printed and prints again in the tests (an equation may have
         both). ``bindings_with_external_figure`` counts bindings whose publisher states a result that the
-        formula was not given; ``unbound_rows`` the factor rows that a rule selected but that lack a figure.
+        formula was not given, ``bindings_with_peer_run`` those beside which the tests run a peer,
+        ``parameter_bindings`` those to parameter tables; ``unbound_rows`` counts the factor rows that a rule
+        selected but that lack a figure.
         """
         from greenlang_assets.core.formulas.proof import doubles
 
@@ -288,13 +342,15 @@ class Library:
             "second_hand": len(self._equations) - len(official),
             "same_form": sum(len(item.citation.same_form or ()) for item in self._equations.values()),
             "bindings": len(self._bindings),
+            "parameter_bindings": len(self.parameter_bindings),
+            "bindings_with_peer_run": sum(item.peer is not None for item in self._bindings.values()),
             "largest_share": self.largest_share,
             "by_family": {name: dict(sorted(counts.items())) for name, counts in sorted(families.items())},
             "by_domain": {name: dict(sorted(counts.items())) for name, counts in sorted(domains.items())},
             "with_external_vector": sum(map(bool, external)),
             "external_from_documents": sum(False in kinds for kinds in external),
             "external_from_peers": sum(True in kinds for kinds in external),
-            "bindings_with_external_figure": sum(item.rule.is_external for item in self._bindings.values()),
+            "bindings_with_external_figure": sum(item.rule.is_external for item in self.factor_bindings),
             "duplicates": len(doubles(self)),
             "unbound_rows": sum(self.unbound.values()),
             "gaps": [gap.model_dump() for gap in self.gaps],

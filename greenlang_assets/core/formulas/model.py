@@ -22,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.ast import Program
 from greenlang_assets.core.formulas.dimensions import InputSymbol, Signature, check
+from greenlang_assets.core.formulas.parameter_rule import ParameterRule
 from greenlang_assets.core.formulas.parser import parse
 from greenlang_assets.core.formulas.plan import Plan
 from greenlang_assets.core.formulas.rounding import MAX_PRECISION, PRECISION
@@ -375,4 +376,5 @@ class Family(_Record):
     note: str | None = None
     equations: tuple[Equation, ...] = ()
     bindings: tuple[BindingRule, ...] = ()
+    parameter_bindings: tuple[ParameterRule, ...] = ()
     gaps: tuple[Gap, ...] = ()

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.formulas.binding import Binding
+from greenlang_assets.core.formulas.bound import Bound
 from greenlang_assets.core.formulas.evaluate import evaluate_float
 from greenlang_assets.core.formulas.model import Equation, Vector
 from greenlang_assets.core.formulas.plan import Plan
@@ -38,13 +38,13 @@ class Formulas(Protocol):
         """Every equation."""
 
     @property
-    def bindings(self) -> tuple[Binding, ...]:
+    def bindings(self) -> tuple[Bound, ...]:
         """Every binding."""
 
     def equation(self, id: str) -> Equation:
         """One equation by id."""
 
-    def binding(self, id: str) -> Binding:
+    def binding(self, id: str) -> Bound:
         """One binding by id."""
 
     def inputs_of(self, equation: Equation, vector: Vector) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Proof:
 class _Case:
     """One worked case of one formula, ready to be run."""
 
-    formula: Equation | Binding
+    formula: Equation | Bound
     inputs: Mapping[str, Value]
     stated: Mapping[str, tuple[Fraction, Fraction]]
 
@@ -92,7 +92,7 @@ def prove(library: Formulas, id: str | None = None) -> Proof:
     """
     proof = Proof()
     equations: Sequence[Equation] = library.equations
-    bindings: Sequence[Binding] = library.bindings
+    bindings: Sequence[Bound] = library.bindings
     if id is not None:
         equations = [library.equation(id)] if "/" not in id else []
         bindings = [library.binding(id)] if "/" in id else []
@@ -107,20 +107,21 @@ def prove(library: Formulas, id: str | None = None) -> Proof:
             proof.faults.append(Fault(first, error))
     cases: dict[tuple[str, str], list[_Case]] = defaultdict(list)
     proof.equations, proof.bindings = len(equations), len(bindings)
-    formulas: list[Equation | Binding] = [*equations, *bindings]
+    formulas: list[Equation | Bound] = [*equations, *bindings]
     for formula in formulas:
         try:
             equation = formula if isinstance(formula, Equation) else formula.equation
-            group = (equation.id, "\n".join(unit for _, unit in formula.plan.inputs))
+            group = (equation.id, "\n".join(f"{name} {unit}" for name, unit in formula.plan.inputs))
             cases[group] += _cases(library, formula)
         except GreenlangError as error:
             proof.faults.append(Fault(formula.id, error))
     for grouped in cases.values():
-        _run(proof, grouped)
+        if grouped:
+            _run(proof, grouped)
     return proof
 
 
-def _cases(library: Formulas, formula: Equation | Binding) -> Iterator[_Case]:
+def _cases(library: Formulas, formula: Equation | Bound) -> Iterator[_Case]:
     if isinstance(formula, Equation):
         for vector in formula.vectors:
             stated = {
@@ -242,22 +243,21 @@ def doubles(library: Formulas) -> list[tuple[str, str]]:
     """Formulas that repeat another: same canonical expression, same dimensions, same parameter cells."""
     seen: dict[Any, str] = {}
     found = []
-    signatures: dict[tuple[str, str], int] = {}
+    signatures: dict[tuple[Any, ...], int] = {}
     numbered: dict[Any, int] = {}  # a signature is compared once, and its number for each binding
-    formulas: list[Equation | Binding] = [*library.equations, *library.bindings]
+    formulas: list[Equation | Bound] = [*library.equations, *library.bindings]
     for formula in formulas:
         cells: tuple[Any, ...] = ()
         equation: Any = formula
         unit = ""
         try:
-            if isinstance(formula, Binding):
-                equation = formula.equation
-                cells = (formula.factor_id, *sorted(formula.rule.roles.items()), *formula.rule.absent)
-                unit = formula.activity_unit.text if equation.is_generic else ""
-            if (equation.id, unit) not in signatures:
+            if isinstance(formula, Bound):
+                equation, cells, unit = formula.equation, formula.cell, formula.unit or ""
+            form = (equation.id, unit, *sorted(equation.indices.items()))
+            if form not in signatures:
                 signature = _signature(equation, unit or None)
-                signatures[equation.id, unit] = numbered.setdefault(signature, len(numbered))
-            identity = (signatures[equation.id, unit], cells)
+                signatures[form] = numbered.setdefault(signature, len(numbered))
+            identity = (signatures[form], cells)
         except GreenlangError:
             continue  # a formula that cannot be read is a fault of its own, named by prove()
         if identity in seen:

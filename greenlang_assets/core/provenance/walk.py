@@ -9,6 +9,7 @@ the hash it was found by: a tree that comes back is a tree whose contents were p
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -146,6 +147,7 @@ class _Walker:
             children += [self.row(cells[name], what) for name, what in REFERENCES if cells.get(name)]
             if cells.get("gwp_sha256") and cells.get("gwp_set"):
                 children.append(self._gwp(cells, origin))
+        children += [self.row(sha256, "parameter") for sha256 in _parameters_of(cells)]
         source = _source_file(cells)
         return (*children, source) if source else tuple(children)
 
@@ -217,6 +219,13 @@ def _kind_and_label(cells: Mapping[str, Any], asked_as: str) -> tuple[str, str]:
         return "activity", str(cells["activity_id"])
     named = next((cells[name] for name in cells if name == "id" or name.endswith("_id")), None)
     return asked_as, str(named if named is not None else next(iter(cells.values()), ""))
+
+
+def _parameters_of(cells: Mapping[str, Any]) -> list[str]:
+    """Hashes of the parameter rows that a formula of the library is bound to."""
+    if "formula_id" not in cells or '"parameters":' not in str(cells.get("definition")):
+        return []
+    return [parameter["sha256"] for parameter in json.loads(cells["definition"]).get("parameters", ())]
 
 
 def _gwp_value(row: Mapping[str, Any]) -> Node:

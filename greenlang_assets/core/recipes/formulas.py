@@ -14,11 +14,12 @@ import polars as pl
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
-from greenlang_assets.core.formulas.binding import Binding
+from greenlang_assets.core.formulas.bound import Bound
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.model import Equation
 from greenlang_assets.core.provenance.canonical import canonical_bytes, sha256_hex, table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
+from greenlang_assets.core.recipes import parameters
 from greenlang_assets.core.recipes.base import (
     Made,
     Recipe,
@@ -32,6 +33,7 @@ from greenlang_assets.core.recipes.factors import catalogue_of
 
 _CODE = (
     "greenlang_assets/core/formulas",
+    "greenlang_assets/core/parameters",
     "greenlang_assets/core/units.py",
     "greenlang_assets/core/recipes/formulas.py",
 )
@@ -44,6 +46,7 @@ def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
         *(file_input(f"formulas/{name}", sha256) for name, sha256 in _families()),
         latest_input(world, "factors/catalogue"),
         latest_input(world, "factors/fuel_properties"),
+        latest_input(world, parameters.PARAMETERS),
     )
 
 
@@ -51,7 +54,7 @@ def _inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
 def _shipped(catalogue: Catalogue, families: tuple[tuple[str, str], ...]) -> Library:
     # The families' hashes stand for the files: as long as they are the same, so is the library.
     del families
-    return Library.shipped(catalogue)
+    return Library.shipped(catalogue, parameters=parameters.shipped())
 
 
 def _families() -> Iterator[tuple[str, str]]:
@@ -63,20 +66,22 @@ def _make(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> 
     del partition
     by_asset = {reference.asset: reference for reference in inputs}
     catalogue = catalogue_of(world, by_asset["factors/catalogue"], by_asset["factors/fuel_properties"])
+    parameters.require_recorded(by_asset[parameters.PARAMETERS])
     library = _shipped(catalogue, tuple(_families()))
     library.validate()
     counted = library.stats()
     return Made(
         _content(library),
         facts={
-            name: counted[name] for name in ("equations", "second_hand", "bindings", "with_external_vector")
+            name: counted[name]
+            for name in ("equations", "second_hand", "bindings", "parameter_bindings", "with_external_vector")
         },
         indexed=True,
         notes={"by family": counted["by_family"], "by domain": counted["by_domain"], "gaps": counted["gaps"]},
     )
 
 
-def _by_kind(library: Library) -> Iterator[tuple[str, tuple[Equation | Binding, ...]]]:
+def _by_kind(library: Library) -> Iterator[tuple[str, tuple[Equation | Bound, ...]]]:
     yield "equation", library.equations
     yield "binding", library.bindings
 

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from greenlang_assets.core.errors import GreenlangError
-from greenlang_assets.core.recipes import factors, formulas, release, tenants, tie_out
+from greenlang_assets.core.recipes import factors, formulas, parameters, release, tenants, tie_out
 from greenlang_assets.core.recipes.base import Recipe, World, is_current, latest_input, load_table
 from greenlang_assets.core.recipes.tenants import partitions, periods
 
@@ -36,7 +36,7 @@ def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
         Stage(
             "Emission factors and formulas",
             "factors_and_formulas",
-            (*factors.RECIPES, formulas.RECIPE, release.RECIPE),
+            (*factors.RECIPES, parameters.RECIPE, formulas.RECIPE, release.RECIPE),
         ),
         Stage(
             "Tenants and their method",
