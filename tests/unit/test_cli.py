@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 GAS = "us-epa/stationary-combustion/2024/natural-gas-natural-gas/us/2024/mmbtu/gross"
+ENTERIC = "ipcc2019.v4.eq10.19/ipcc2019.v4.table10.11.ef/cattle-dairy/western-europe"
 
 
 def glac(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -48,11 +49,14 @@ def answer(*words: str, code: int = 0) -> Any:
         (["formulas", "list"], 0),
         (["formulas", "list", "--family", "no-such-family"], 1),
         (["formulas", "show", "epa.cccl.stationary.heat-content"], 0),
+        (["formulas", "show", ENTERIC], 0),
         (["formulas", "show", "no.such.formula"], 1),
+        (["formulas", "rebuild-parameters", "no-such-file.whl", "--pages", "data"], 64),
         (["formulas", "validate", "--expression", "y = a * b"], 0),
         (["formulas", "validate", "--expression", "y = a ** b"], 1),
         (["formulas", "stats"], 0),
         (["calculate", GAS, "activity=1000", "--gwp", "AR5"], 0),
+        (["calculate", ENTERIC, "animals=1000"], 0),
         (["calculate", GAS, "activity=1000"], 1),
         (["calculate", GAS, "activity=1000 kWh", "--gwp", "AR5"], 1),
         (["calculate", GAS, "activity", "--gwp", "AR5"], 1),
@@ -72,6 +76,17 @@ def test_exit_codes(words: list[str], code: int) -> None:
 def test_brackets_of_units_are_shown() -> None:
     """The terminal's library reads brackets as markup unless it is told not to."""
     assert "mmBtu[gross]" in glac("formulas", "show", "epa.cccl.stationary.heat-content").stdout
+
+
+def test_a_bound_formula_leads_to_the_printed_table_and_the_line_it_was_read_in() -> None:
+    shown = answer("formulas", "show", ENTERIC)
+    (parameter,) = shown["parameters"]
+    cited = shown["parameter_citations"][parameter["id"]]
+    assert cited["table"].startswith("Table 10.11: ")
+    assert (cited["publisher"], cited["edition"]) == ("IPCC", "2019")
+    assert cited["row"] > 1
+    assert cited["read_in"].startswith("bonsai_ipcc ")
+    assert "Table 10.11" in glac("formulas", "show", ENTERIC).stdout.replace("\n", " ")
 
 
 def test_a_calculation_is_cited_and_hashed_the_same_every_time() -> None:

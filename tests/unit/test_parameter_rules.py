@@ -122,57 +122,6 @@ def test_without_a_common_key_every_combination_is_bound() -> None:
     assert len(library(changed(match=[], parameters=narrowed)).bindings) == 3
 
 
-COMPOSITION = {
-    "equation": "test.herd",
-    "parameters": {"ef": {"table": "t.ef", "over": "year"}, "share": "t.share"},
-    "match": ["animal"],
-    "gather": {"kind": "animal"},
-    "vectors": {"animals": 10},
-}
-PARTS = [
-    row("t.ef", "cow-north", "100", "kg[CH4]/head/year", animal=["cow"], land=["north"]),
-    row("t.ef", "goat-north", "5", "kg[CH4]/head/year", animal=["goat"], land=["north"]),
-    row("t.ef", "cow-south", "80", "kg[CH4]/head/year", animal=["cow"], land=["south"]),
-    row("t.share", "all", "0.5", "1", farm=["all farms"]),
-]
-
-
-def test_a_composition_is_bound_as_one() -> None:
-    found = library(changed(**COMPOSITION, members={}), rows=PARTS)
-    assert [binding.id for binding in found.bindings] == [
-        "test.herd/t.ef+t.share/all-farms/north",
-        "test.herd/t.ef+t.share/all-farms/south",
-    ]
-    assert not found.prove().faults
-    north, south = found.parameter_bindings
-    assert dict(north.constants) == {"ef[cow]": 100, "ef[goat]": 5, "share": 50}
-    assert dict(south.constants) == {"ef[cow]": 80, "share": 50}
-    assert north.title == "Gas of a herd: all-farms/north"
-    assert north.vectors[0].inputs == {"animals": {"cow": 10, "goat": 10}}
-    assert north.vectors[0].outputs == {"ch4": 525}
-
-
-def test_a_composition_that_lists_only_some_of_its_parts_is_left_out() -> None:
-    parts = [
-        row("t.share", "north-cow", "0.6", "1", animal=["cow"], land=["north"]),
-        row("t.share", "north-goat", "0.39", "1", animal=["goat"], land=["north"]),
-        row("t.share", "south-cow", "0.6", "1", animal=["cow"], land=["south"]),
-    ]
-    rule = {"equation": "test.mix", "parameters": {"share": "t.share"}, "gather": {"kind": "animal"}}
-    text = FAMILY.replace("test.herd", "test.mix").replace(
-        '{symbol: share, unit: "%", role: parameter}',
-        '{symbol: share, unit: "%", role: parameter, index: kind}',
-    )
-    text = text.replace("* ef[i]) * share", "* ef[i] * share[i])").replace(
-        "share: 50", "share: {one: 50, two: 50}"
-    )
-    names = {"a.yaml": text + "parameter_bindings: " + json.dumps([rule | {"whole": "share"}])}
-    found = Library(
-        names, bare_catalogue(), parameters=Parameters(pl.DataFrame(parts, schema=PARAMETER_SCHEMA))
-    )
-    assert [binding.id for binding in found.bindings] == ["test.mix/t.share/north"]
-
-
 def test_the_hash_covers_rows_members_and_figures() -> None:
     before = library(RULE).parameter_bindings[0]
     renamed = library(changed(members={"kind": ["every"]})).parameter_bindings[0]

@@ -178,7 +178,8 @@ class CalculationEngine:
                 (``<equation>/<factor id>``), whose factor figures are the catalogue's.
             inputs: symbol → a number in the formula's unit, or text with its own, e.g. ``1000 kWh[gross]``.
                 Fuel amounts reach an energy formula through the fuel's published heat content. An indexed
-                input takes one of these for each member; a key takes one of its texts.
+                input takes one of these for each member, or one alone where there is one member; a key takes
+                one of its texts.
             context: the GWP set, whose values are never inputs; the gas or the unit of activity where the
                 formula leaves them open.
 

@@ -284,6 +284,8 @@ def _cells(formula: Formula, item: FormulaInput, given: object) -> dict[str, obj
     if item.index is None:
         return {item.symbol: given}
     members = formula.equation.indices[item.index]
+    if len(members) == 1 and not isinstance(given, Mapping):
+        return {f"{item.symbol}[{members[0]}]": given}  # one category: no need to name it
     if not isinstance(given, Mapping) or set(given) != set(members):
         raise GreenlangError(
             "INPUT_MEMBERS",

@@ -7,16 +7,15 @@ Does not belong here: what all bindings share (``bound``), the tables (``core.pa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.bound import Bound, Figure, GwpSource, figure_content
 from greenlang_assets.core.formulas.model import Equation
-from greenlang_assets.core.formulas.parameter_rule import WHOLE, ParameterRule, ParameterUse
+from greenlang_assets.core.formulas.parameter_rule import ParameterRule, ParameterUse
 from greenlang_assets.core.parameters.model import Parameter
 from greenlang_assets.core.parameters.tables import Parameters
 from greenlang_assets.core.provenance.canonical import number_text
@@ -34,7 +33,6 @@ class ParameterBinding(Bound):
         origin: the formula as its source states it.
         rule: the rule that selected the rows.
         rows: column -> row, ``ef`` or for each member of an index ``ef[member]``.
-        name: what the rows are called in the id and, if given, in the title; their own ids unless given.
         gwp: where GWP inputs of the worked case come from.
     """
 
@@ -47,11 +45,9 @@ class ParameterBinding(Bound):
         rule: ParameterRule,
         rows: Mapping[str, Parameter],
         gwp: GwpSource,
-        name: str | None = None,
     ) -> None:
         self.parameters: tuple[Parameter, ...] = tuple({row.id: row for row in rows.values()}.values())
-        super().__init__(equation, f"{origin.id}/{name or '+'.join(row.id for row in self.parameters)}", gwp)
-        self._name = name
+        super().__init__(equation, f"{origin.id}/{'+'.join(row.id for row in self.parameters)}", gwp)
         self.origin = origin
         self.rule = rule
         self.rows = rows
@@ -59,8 +55,6 @@ class ParameterBinding(Bound):
     @property
     def title(self) -> str:
         """Equation and cases, for people."""
-        if self._name is not None:
-            return f"{self.equation.title}: {self._name.partition('/')[2]}"
         cases = "; ".join(row.label or row.row["meaning"] for row in self.parameters)
         return f"{self.equation.title}: {cases}"
 
@@ -108,14 +102,10 @@ class ParameterBinding(Bound):
             "id": self.id,
             "version": self.version,
             "equation": {"id": self.origin.id, "sha256": self.origin.sha256},
-            "members": {index: list(self.equation.indices[index]) for index in self._reduced},
+            "members": {index: list(members) for index, members in self.rule.members.items()},
             "parameters": [{"id": row.id, "sha256": row.sha256} for row in self.parameters],
             "figures": [figure_content(item) for item in self.figures],
         }
-
-    @property
-    def _reduced(self) -> tuple[str, ...]:
-        return (*self.rule.members, *self.rule.gather)
 
     @property
     def peer(self) -> str | None:
@@ -179,94 +169,25 @@ def bind(
         GreenlangError: ``BINDING_RULE`` for a rule that names what does not exist or selects nothing.
     """
     _check(rule, equation, parameters)
-    reduced = _once_each(equation)
+    reduced = _reduced(equation, rule.members)
+    indices = {item.symbol: item.index for item in equation.inputs}
     count = 0
-    for group in _groups(rule, parameters):
-        members = {**rule.members, **dict.fromkeys(rule.gather, tuple(group.rows))}
-        over = reduced(tuple(sorted(members.items())))
-        rows = {
-            column: row for symbol in rule.parameters for column, row in _columns(symbol, over, group, rule)
+    for rows in _combinations(rule, parameters):
+        columns = {
+            column: row
+            for symbol, row in rows.items()
+            for column in _columns(symbol, reduced.indices.get(indices[symbol] or ""))
         }
         count += 1
-        yield ParameterBinding(over, equation, rule, rows, gwp, group.name)
+        yield ParameterBinding(reduced, equation, rule, columns, gwp)
     if not count:
         found = ", ".join(rule.parameters)
         raise _refused(rule, "the rule selects no rows", found, "at least one row of each")
 
 
-@dataclass(frozen=True)
-class _Group:
-    """What is bound together: for each member of the gathered index the row of each input.
-
-    Without a gathered index there is one member, whose name means nothing.
-    """
-
-    rows: Mapping[str, Mapping[str, Parameter]]
-    name: str | None = None
-
-
-def _columns(
-    symbol: str, equation: Equation, group: _Group, rule: ParameterRule
-) -> Iterator[tuple[str, Parameter]]:
-    """The columns of an input, each with its row."""
-    index = next(item.index for item in equation.inputs if item.symbol == symbol)
-    first = next(iter(group.rows.values()))
-    if index is None:
-        yield symbol, first[symbol]
-    elif index in rule.gather:
-        yield from ((f"{symbol}[{member}]", rows[symbol]) for member, rows in group.rows.items())
-    else:
-        yield from ((f"{symbol}[{member}]", first[symbol]) for member in equation.indices[index])
-
-
-def _groups(rule: ParameterRule, parameters: Parameters) -> Iterator[_Group]:
-    if not rule.gather:
-        yield from (_Group({"": rows}) for rows in _combinations(rule, parameters))
-        return
-    (key,) = rule.gather.values()
-    gathered: dict[tuple[str, ...], dict[str, Mapping[str, Parameter]]] = {}
-    for rows in _combinations(rule, parameters):
-        common = frozenset.intersection(*(row.keys[key] for row in rows.values() if key in row.keys))
-        for case in sorted(common):
-            gathered.setdefault(_others(rows, key), {})[_member(case)] = rows
-    for cases, members in gathered.items():
-        if rule.whole is None or _is_whole(rule, next(iter(members.values()))[rule.whole], key, parameters):
-            tables = "+".join(dict.fromkeys(use.table for use in rule.parameters.values()))
-            yield _Group(members, "/".join((tables, *map(_slug, cases))))
-
-
-def _others(rows: Mapping[str, Parameter], key: str) -> tuple[str, ...]:
-    """What else the rows are for: their cases of every other key, each said once."""
-    found = {
-        name: " or ".join(sorted(cases))
-        for row in rows.values()
-        for name, cases in row.keys.items()
-        if name != key
-    }
-    return tuple(found[name] for name in sorted(found))
-
-
-def _is_whole(rule: ParameterRule, part: Parameter, key: str, parameters: Parameters) -> bool:
-    others = {name: cases for name, cases in part.keys.items() if name != key}
-    parts = [
-        row.value
-        for row in parameters.of(part.table_id)
-        if {name: cases for name, cases in row.keys.items() if name != key} == others
-    ]
-    return WHOLE[0] <= sum(parts) <= WHOLE[1]
-
-
-def _member(case: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", case.lower()).strip("_")
-
-
-def _slug(case: str) -> str:
-    return _member(case).replace("_", "-")
-
-
-def _once_each(equation: Equation) -> Callable[[tuple[tuple[str, tuple[str, ...]], ...]], Equation]:
-    """The equation over some members, one object for the same members: it keeps its plan."""
-    return cache(lambda members: _reduced(equation, dict(members)))
+def _columns(symbol: str, members: Sequence[str] | None) -> list[str]:
+    """The columns of an input: itself, or one for each member of its index."""
+    return [symbol] if members is None else [f"{symbol}[{member}]" for member in members]
 
 
 def _reduced(equation: Equation, members: Mapping[str, Sequence[str]]) -> Equation:
@@ -312,8 +233,8 @@ def _check(rule: ParameterRule, equation: Equation, parameters: Parameters) -> N
     symbols = {item.symbol: item for item in equation.inputs if item.role in FILLED_ROLES and not item.rows}
     if equation.is_generic:
         raise _refused(rule, "the equation leaves its unit of activity open", equation.id, "units of its own")
-    for index in (*rule.members, *rule.gather):
-        if index not in equation.indices or rule.members.get(index) == ():
+    for index, members in rule.members.items():
+        if index not in equation.indices or not members:
             raise _refused(rule, "the equation has no such index", index, ", ".join(equation.indices))
     for symbol, use in rule.parameters.items():
         if symbol not in symbols:

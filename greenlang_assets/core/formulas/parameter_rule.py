@@ -5,7 +5,6 @@ Belongs here: the shape of such a rule. Does not belong here: carrying it out (`
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,10 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 _Texts = Annotated[
     tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
-
-
-#: What the parts of a whole may add up to, as printed: each is rounded.
-WHOLE = (Fraction(98, 100), Fraction(102, 100))
 
 
 class _Record(BaseModel):
@@ -57,10 +52,6 @@ class ParameterRule(_Record):
         match: keys on which the rows must agree.
         members: index -> its members in this binding. An equation that sums over categories is bound for one
             category at a time: ``{category: [each]}``.
-        gather: index -> key. Combinations that differ in that key alone are one binding, its cases the
-            members of the index: a composition, not one part of it.
-        whole: the input whose figures are the parts of a whole: a group whose table does not list parts of
-            :data:`WHOLE` in all is left out.
         vectors: the open inputs of each binding's worked case; one number for an indexed input is the number
             of each of its members.
     """
@@ -69,8 +60,6 @@ class ParameterRule(_Record):
     parameters: dict[str, Annotated[ParameterUse, BeforeValidator(_use)]] = Field(min_length=1)
     match: tuple[str, ...] = ()
     members: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    gather: dict[str, str] = Field(default_factory=dict, max_length=1)
-    whole: str | None = None
     vectors: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -206,7 +206,7 @@ def _cases(wheel: Wheel, table: TableDefinition, counts: Counter[str]) -> Iterat
     groups: dict[tuple[str, ...], dict[str, tuple[int, str, str]]] = {}
     for line, row in wheel.lines(table.source):
         dimensions = [name for name in row if name not in ("property", "value", "unit")]
-        wanted = (*columns, *table.only, *table.without, *table.names)
+        wanted = (*columns, *table.only, *table.without, *table.names, *(c for d in table.differ for c in d))
         strange = [column for column in wanted if column not in dimensions]
         if strange:
             raise _refused("the source's table has no such column", strange[0], ", ".join(dimensions))
@@ -218,6 +218,9 @@ def _cases(wheel: Wheel, table: TableDefinition, counts: Counter[str]) -> Iterat
             properties[row["property"]] = (line, row["value"].strip(), row["unit"])
     for key, properties in groups.items():
         named = dict(zip(dimensions, key, strict=True))
+        if any(named.items() >= case.items() for case in table.differ):
+            counts["figures seen to differ in print"] += 1
+            continue
         case = _case(named, properties, table, counts)
         if case is not None:
             yield case

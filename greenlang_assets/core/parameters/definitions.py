@@ -57,6 +57,7 @@ class TableDefinition(_Record):
         keys: our key -> the source's column or columns (joined by a space).
         only: source column -> the values that are taken; all where a column is not named.
         without: source column -> values that are not taken.
+        differ: cases, each by some of the source's columns, whose figure was seen to be another one in print.
         names: source column -> what a value is called here, where the source names a case by an example.
         merge: keys along which rows with the same figures are one row.
         line: keys that the printed table spreads over a line: figures that differ in them only are looked for
@@ -78,6 +79,7 @@ class TableDefinition(_Record):
     keys: dict[str, _Texts] = Field(default_factory=dict)
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     without: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    differ: tuple[dict[str, str], ...] = ()
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
     merge: tuple[str, ...] = ()
     line: tuple[str, ...] = ()
