@@ -40,7 +40,7 @@ from resources import syscall_filter
 _ROOT = Path(greenlang_assets.__file__).resolve().parents[1]
 _PACKAGES = ("greenlang_assets", "factory_ops", "resources")
 #: What calculating needs of the shipped data; tenants' folders are nobody's business in there.
-_DATA = ("factors", "formulas", "calculation")
+_DATA = ("factors", "formulas", "parameters", "calculation")
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin")
 _SECRETS = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|AKIA[0-9A-Z]{16}"
