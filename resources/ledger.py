@@ -112,6 +112,10 @@ class PostgresLedger:
         """All links about an asset, whatever their partition, in order."""
         return self._select("WHERE chain = %s AND asset = %s ORDER BY seq", [self._chain, asset])
 
+    def of_run(self, run_id: str) -> list[LedgerLink]:
+        """All links that a run recorded, in order."""
+        return self._select("WHERE chain = %s AND run_id = %s ORDER BY seq", [self._chain, run_id])
+
     def find(self, sha256: str) -> list[LedgerLink]:
         """Links whose content, entry or chain hash this is, in order."""
         require_sha256(sha256, "what is looked for")

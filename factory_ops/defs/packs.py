@@ -24,8 +24,9 @@ from factory_ops.recipes import (
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.recipes.base import Recipe
 from greenlang_assets.defs import keys
-from greenlang_assets.defs.provenance import event_of, record
+from greenlang_assets.defs.provenance import record
 from resources.dagster.resource import WorldResource
+from resources.dagster.shown import event_of
 
 GROUP = "factory"
 pack_partitions = dg.DynamicPartitionsDefinition(name="pack")

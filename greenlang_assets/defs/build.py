@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import dagster as dg
 
-from greenlang_assets.defs import factors, keys, marts, provenance_ledger, publisher_files, release, tenants
+from greenlang_assets.defs import (
+    factors,
+    interrupted,
+    keys,
+    marts,
+    provenance_ledger,
+    publisher_files,
+    release,
+    tenants,
+)
 
 #: Assets of one cohort and period, made together.
 TENANT_RUN = (keys.ACTIVITY, keys.EMISSIONS, keys.REJECTED, keys.TOTALS)
@@ -55,5 +64,6 @@ def build_assets_defs() -> dg.Definitions:
             provenance_ledger.VERIFICATION_JOB,
         ],
         schedules=[*publisher_files.schedules(FACTORS_JOB), provenance_ledger.DAILY_VERIFICATION],
+        sensors=[interrupted.interrupted_runs],
         executor=dg.in_process_executor,
     )

@@ -7,23 +7,18 @@ Does not belong here: what is recorded, or how (``core.recipes.base``); reading 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
+from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import StoredTable, read_table
-from greenlang_assets.core.provenance.ledger import LedgerLink
 from greenlang_assets.core.provenance.rows import is_table
+from greenlang_assets.core.provenance.verify import place
 from greenlang_assets.core.recipes import base
 from greenlang_assets.core.recipes.base import Recipe, Recorded, World
-from resources.dagster.event_log import version_tags
-
-#: Rows of a table that stand beside a materialisation, for a first look.
-PREVIEW_ROWS = 6
-PREVIEW_COLUMNS = 8
+from resources.dagster.shown import PREVIEW_ROWS, preview, proof_of, shown_value
 
 
 def record(
@@ -48,20 +43,14 @@ def record(
     )
 
 
-def event_of(link: LedgerLink) -> dg.AssetMaterialization:
-    """The event of something that a batch recorded: what its own run would have said of the proof."""
-    entry = link.entry
-    return dg.AssetMaterialization(
-        asset_key=dg.AssetKey(entry.asset.split("/")),
-        partition=entry.partition,
-        metadata={
-            **{name: _value(value) for name, value in entry.facts.items()},
-            "greenlang/content_sha256": entry.content_sha256,
-            "greenlang/entry_sha256": entry.sha256,
-            "greenlang/chain_sha256": link.chain_sha256,
-            "greenlang/ledger_seq": link.seq,
-        },
-        tags=version_tags(data_version=entry.content_sha256, code_version=entry.code),
+def refused(error: GreenlangError, asset: str, partition: str | None) -> dg.Failure:
+    """A refusal as Dagster's UI shows it best: one sentence, then a table of what to do about it."""
+    told = {name: value for name, value in error.as_dict().items() if value and name != "message"}
+    shown = {name: shown_value(value) for name, value in told.items()}
+    return dg.Failure(
+        description=f"{place(asset, partition)} was refused, nothing of it is recorded: {error}",
+        metadata=shown,
+        allow_retries=False,
     )
 
 
@@ -86,46 +75,11 @@ def metadata_of(recorded: Recorded) -> dict[str, Any]:
     for name, value in {**recorded.made.notes, **entry.facts}.items():
         if name in ("page", "documents"):
             continue
-        shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else _value(value))
+        shown.setdefault(name, value if isinstance(value, dg.MetadataValue) else shown_value(value))
     if is_table(recorded.made.content):
         shown["dagster/row_count"] = len(StoredTable(recorded.made.content))
         shown["preview"] = preview(read_table(recorded.made.content, rows=PREVIEW_ROWS))
-    shown["greenlang/content_sha256"] = entry.content_sha256
-    shown["greenlang/entry_sha256"] = entry.sha256
-    shown["greenlang/chain_sha256"] = link.chain_sha256
-    shown["greenlang/ledger_seq"] = link.seq
+    shown |= proof_of(link)
     shown["greenlang/inputs"] = dg.MetadataValue.json([reference.record() for reference in entry.inputs])
     shown["walk it back"] = dg.MetadataValue.md(f"`glac provenance show {entry.content_sha256}`")
     return shown
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, pl.DataFrame):
-        return preview(value, rows=value.height)
-    if isinstance(value, Mapping) and value and all(isinstance(v, int | float | str) for v in value.values()):
-        lines = [f"| {_cell(name)} | {_cell(item)} |" for name, item in value.items()]
-        return dg.MetadataValue.md("\n".join(("| | |", "|---|---|", *lines)))
-    if isinstance(value, str) and "\n" in value:
-        return dg.MetadataValue.md(f"```\n{value}\n```")
-    if isinstance(value, bool | int | float | str) or value is None:
-        return value if value is not None else "none"
-    return dg.MetadataValue.json(value)
-
-
-def preview(frame: pl.DataFrame, *, rows: int = PREVIEW_ROWS) -> dg.MetadataValue:
-    """The first rows of a table as Markdown, wide tables cut to their first columns."""
-    cut = frame.head(rows)
-    names = cut.columns[:PREVIEW_COLUMNS]
-    left = len(cut.columns) - len(names)
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in cut.select(names).iter_rows()]
-    if left:
-        lines.append(f"\n… and {left} more columns")
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def _cell(cell: object) -> str:
-    if isinstance(cell, float):
-        cell = f"{cell:,.3f}".rstrip("0").rstrip(".") if abs(cell) >= 1 else f"{cell:.6g}"
-    text = "" if cell is None else str(cell).replace("|", "\\|").replace("\n", " ")
-    return text if len(text) <= 60 else text[:57] + "…"

@@ -8,12 +8,13 @@ from typing import Any
 
 import dagster as dg
 
+from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.recipes import tenants, tie_out
 from greenlang_assets.core.recipes.base import Recipe, latest_input, load_table
 from greenlang_assets.defs import keys
 from greenlang_assets.defs.checks import tenant_check
-from greenlang_assets.defs.partitions import tenant_partitions
-from greenlang_assets.defs.provenance import record
+from greenlang_assets.defs.partitions import only_partition, tenant_partitions
+from greenlang_assets.defs.provenance import record, refused
 from greenlang_assets.defs.tie_out_plot import tie_out_plot
 from resources.dagster.resource import WorldResource
 
@@ -55,6 +56,8 @@ _DESCRIPTIONS = {
         "and for which the city reports a figure."
     ),
 }
+#: Facts that say how far a partition came, as the log tells them.
+_COUNTED = ("activity_rows", "lines", "rejected", "facilities", "tenants")
 _KINDS = {"tenants/method": {"csv"}, "tenants/tie_out": {"table", "polars"}}
 _CALCULATION_DEPS: list[dg.AssetKey] = [
     keys.ACTIVITY,
@@ -84,10 +87,29 @@ def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
         code_version=recipe.code_version,
     )
     def made(context: dg.AssetExecutionContext, world: WorldResource) -> dg.MaterializeResult[Any]:
-        partition = context.partition_key if partitioned else None
-        return record(context, recipe, world.world(), partition=partition)
+        partition = only_partition(context) if partitioned else None
+        try:
+            result = record(context, recipe, world.world(), partition=partition)
+        except GreenlangError as error:
+            raise refused(error, recipe.asset, partition) from None
+        return result if partition is None else _placed(context, world, partition, result)
 
     return made
+
+
+def _placed(
+    context: dg.AssetExecutionContext,
+    world: WorldResource,
+    partition: str,
+    result: dg.MaterializeResult[Any],
+) -> dg.MaterializeResult[Any]:
+    """Say in the log and beside the materialisation which of how many partitions this is, and its counts."""
+    keys_known = tenants.partitions(world.world())
+    place = f"{keys_known.index(partition) + 1} of {len(keys_known)}" if partition in keys_known else "new"
+    shown = dict(result.metadata or {})
+    told = [f"{name} {shown[name]:,}" for name in _COUNTED if isinstance(shown.get(name), int)]
+    context.log.info(f"partition {place} ({partition}): {', '.join(told) or 'recorded'}")
+    return result._replace(metadata={"partition": f"{place}: {partition}", **shown})
 
 
 @dg.asset(

@@ -11,7 +11,17 @@ import typer
 from typer.exceptions import TyperException
 
 from greenlang_assets.core.errors import GreenlangError
-from registry_ops.cli import calculate, emissions, factors, formulas, pack, platform, provenance, restate
+from registry_ops.cli import (
+    backfill,
+    calculate,
+    emissions,
+    factors,
+    formulas,
+    pack,
+    platform,
+    provenance,
+    restate,
+)
 from registry_ops.cli.output import NEGATIVE, UNREADABLE, USAGE, print_error
 
 app = typer.Typer(
@@ -25,6 +35,7 @@ app = typer.Typer(
 app.add_typer(factors.app, name="factors")
 app.add_typer(formulas.app, name="formulas")
 app.command("calculate")(calculate.calculate)
+emissions.app.command("backfill")(backfill.backfill)
 app.add_typer(emissions.app, name="emissions")
 app.add_typer(provenance.app, name="provenance")
 app.add_typer(pack.app, name="pack")

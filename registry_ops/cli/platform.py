@@ -1,63 +1,29 @@
 """``glac run``, ``glac up``, ``glac clean``: the whole platform from one command.
 
-Belongs here: progress, the summary, starting and stopping processes.
-Does not belong here: what is made (``greenlang_assets``) or in which order (``core.recipes.plan``).
+Belongs here: the summary, starting and stopping processes.
+Does not belong here: progress (``stages``), what is made (``greenlang_assets``), in which order
+(``core.recipes.plan``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from registry_ops.cli import agents
 from registry_ops.cli.output import console, print_json
+from registry_ops.cli.stages import Stages, carry_out
 
 if TYPE_CHECKING:
-    from greenlang_assets.core.recipes.base import World
-    from greenlang_assets.core.recipes.plan import Stage
-    from resources.dagster.instance import Runner
     from resources.platform import Platform
 
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Runs of a backfill at the same time, each a process of about 0.5 GB."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as one JSON document.")]
-
-
-class _Stages:
-    """Progress, one line a stage: what is done, how far, how long."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = console(stderr=quiet)
-        self.started = time.monotonic()
-
-    @contextmanager
-    def stage(self, name: str, total: int, *, idle: str = "up to date") -> Iterator[Callable[[str], None]]:
-        """A stage of ``total`` steps; call the yielded function after each. ``idle`` is said of no steps."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        began = time.monotonic()
-        if not self._console.is_terminal:
-            self._console.print(f"{name} …")
-        with Progress(
-            TextColumn("{task.description:<34}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[at]}", style="dim"),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        ) as progress:
-            task = progress.add_task(name, total=max(total, 1), at="")
-
-            def step(at: str) -> None:
-                progress.update(task, advance=1, at=at)
-
-            yield step
-        done = f"{total} made" if total else idle
-        self._console.print(f"{name:<34} {done:<12} {time.monotonic() - began:6.1f} s")
 
 
 def run(as_json: AsJson = False) -> int:
@@ -65,7 +31,7 @@ def run(as_json: AsJson = False) -> int:
     from resources.platform import open_platform
     from resources.settings import Settings
 
-    stages = _Stages(quiet=as_json)
+    stages = Stages(quiet=as_json)
     with stages.stage("Database", 0, idle="open"):
         platform = open_platform(Settings.from_env())
     with platform:
@@ -77,7 +43,7 @@ def run(as_json: AsJson = False) -> int:
     return 0 if summary["provenance"]["findings"] == [] else 1
 
 
-def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
+def _run(platform: Platform, stages: Stages) -> dict[str, Any]:
     from resources.world import world_of
 
     with stages.stage("Definitions", 0, idle="loaded"):
@@ -87,6 +53,7 @@ def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
         from greenlang_assets.core.recipes.marts import mart_recipe
         from greenlang_assets.definitions import defs
         from resources.dagster.instance import Runner, open_instance
+        from resources.dagster.recovery import recover
         from resources.dagster.verification import report_of, verify
         from resources.dagster_home import prepare
         from resources.dbt_project import read_marts
@@ -98,10 +65,11 @@ def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
     marts = tuple(mart_recipe(mart.name, mart.key) for mart in read_marts(DBT_ROOT))
     environment = prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
     with open_instance(environment) as instance, open_registry_world(platform) as registry:
+        recover(platform, instance)
         runner = Runner(defs, instance)
         runner.add_partitions("period", plan.periods(world))
         for stage in plan.stages(marts):
-            made += _carry_out(stage, world, runner, stages)
+            made += carry_out(stage, world, runner, stages)
         factory = factory_world_of(platform)
         agents.drop_examples(platform.store)
         new = agents.take_in_new(factory)
@@ -110,7 +78,7 @@ def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
         with stages.stage("Agent packs", len(steps)) as step:
             built, refused = agents.build_packs(runner, steps, step)
             made += built
-        made += _carry_out(agents.registry_stage(), registry, runner, stages)
+        made += carry_out(agents.registry_stage(), registry, runner, stages)
         with (
             stages.stage("Agents answer over HTTP", 0, idle="asked"),
             agents.serving(platform, environment) as ask,
@@ -131,18 +99,6 @@ def _run(platform: Platform, stages: _Stages) -> dict[str, Any]:
         "seconds": round(time.monotonic() - stages.started, 1),
         "home": str(platform.settings.home),
     }
-
-
-def _carry_out(stage: Stage, world: World, runner: Runner, stages: _Stages) -> int:
-    """Make what is stale of a stage; the number of materialisations."""
-    from greenlang_assets.core.recipes.plan import stale
-
-    steps = stale(stage, world)
-    with stages.stage(stage.title, len(steps)) as step:
-        for assets, partition in steps:
-            runner.materialise(stage.job, assets=assets, partition=partition)
-            step(partition or "")
-    return sum(len(assets) for assets, _ in steps)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
@@ -206,19 +162,24 @@ def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
     api_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = agents.API_PORT,
+    workers: Workers = None,
 ) -> int:
     """Bring Dagster's UI, its daemon, the API and the database up together; Ctrl-C takes them down."""
     from greenlang_assets.core.data_root import PROJECT_ROOT
     from registry_ops.cli.services import Service, keep_running
-    from resources.dagster.instance import fail_orphans, open_instance
+    from resources.dagster.backfill import forget_daemon
+    from resources.dagster.instance import open_instance
+    from resources.dagster.recovery import recover
     from resources.dagster_home import prepare
     from resources.platform import open_platform
     from resources.settings import Settings
 
     with open_platform(Settings.from_env()) as platform:
-        environment = prepare(platform.settings.home, dagster_url=platform.database.dagster_url)
+        environment = prepare(
+            platform.settings.home, dagster_url=platform.database.dagster_url, workers=workers
+        )
         with open_instance(environment) as instance:
-            for run in fail_orphans(instance):
+            for run in recover(platform, instance):
                 console().print(f"run {run[:8]} has lost its process; it failed and will be tried again")
         log = platform.settings.home / "logs" / "dagster.log"
         service = Service(
@@ -231,7 +192,7 @@ def up(
         )
         home, bucket = platform.settings.home, platform.settings.store
         api = agents.api_service(environment, home, api_port)
-        return keep_running(
+        code = keep_running(
             (service, api),
             said=(
                 f"Dagster's UI   http://{host}:{port}",
@@ -239,6 +200,9 @@ def up(
                 f"Spec bucket    copy a pack.yaml into {bucket}/specs/inbox/",
             ),
         )
+        with open_instance(environment) as instance:
+            forget_daemon(instance)
+        return code
 
 
 def clean() -> int:

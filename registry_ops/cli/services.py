@@ -6,6 +6,7 @@ Does not belong here: which services there are (``platform``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -30,7 +31,7 @@ STOP_SECONDS = 20
 
 @dataclass(frozen=True)
 class Service:
-    """A child process: a Python module with arguments, ready when its URL answers.
+    """A child process: a Python module with arguments, ready when its URL answers (where it has one).
 
     Attributes:
         log: file that takes its output; people are shown where it is, not what is in it.
@@ -40,8 +41,8 @@ class Service:
     module: str
     arguments: tuple[str, ...]
     environment: dict[str, str]
-    ready_url: str
     log: Path
+    ready_url: str = ""
     signals: tuple[int, ...] = field(default=(signal.SIGTERM, signal.SIGKILL))
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -56,6 +57,15 @@ class Service:
                 start_new_session=True,
             )
 
+    def require_alive(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when it runs.
+
+        Raises:
+            GreenlangError: ``SERVICE_ENDED`` with the end of its log.
+        """
+        if process.poll() is not None:
+            raise self._fault("SERVICE_ENDED", f"{self.name} ended with code {process.returncode}")
+
     def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         """Return when the service answers.
 
@@ -64,23 +74,22 @@ class Service:
         """
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
-            if process.poll() is not None:
-                raise self._fault("SERVICE_ENDED", f"{self.name} ended with code {process.returncode}")
+            self.require_alive(process)
             if _answers(self.ready_url):
                 return
             time.sleep(0.3)
         raise self._fault("SERVICE_NOT_READY", f"{self.name} did not answer within {READY_SECONDS} s")
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """End it and its children, politely first."""
+        """End it and its descendants, politely first."""
         for number in self.signals:
-            if process.poll() is not None:
+            if _is_empty(process):
                 return
-            os.killpg(process.pid, number)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            until = time.monotonic() + STOP_SECONDS
+            while time.monotonic() < until and not _is_empty(process):
+                time.sleep(0.2)
 
     def _fault(self, code: str, message: str) -> GreenlangError:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
@@ -88,9 +97,22 @@ class Service:
             code,
             message,
             found=" | ".join(lines[-5:])[-1500:],
-            expected=self.ready_url,
+            expected=self.ready_url or "a process that goes on",
             where={"log": self.log},
         )
+
+
+def _is_empty(leader: subprocess.Popen[bytes]) -> bool:
+    """Whether nothing is left of a process group: a run worker outlives the server that started it."""
+    import psutil
+
+    if leader.poll() is None:
+        return False
+    for process in psutil.process_iter(["status"]):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == leader.pid and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return False
+    return True
 
 
 def _answers(url: str) -> bool:
@@ -120,11 +142,7 @@ def keep_running(services: Sequence[Service], *, said: Sequence[str]) -> int:
             out.print(f"  {line}", markup=False)
         while not stopped:
             for service, process in running:
-                if process.poll() is not None:
-                    raise GreenlangError(
-                        "SERVICE_ENDED", f"{service.name} ended with code {process.returncode}",
-                        where={"log": service.log},
-                    )  # fmt: skip
+                service.require_alive(process)
             time.sleep(0.3)
         return 0
     finally:

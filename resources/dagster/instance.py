@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import dagster as dg
-import psutil
 from dagster._core.events import RunFailureReason
 
 from greenlang_assets.core.errors import GreenlangError
@@ -45,50 +44,18 @@ def open_instance(environment: Mapping[str, str]) -> Iterator[dg.DagsterInstance
         yield instance
 
 
-def fail_orphans(instance: dg.DagsterInstance) -> list[str]:
-    """Mark as failed the runs whose process is gone: a machine that lost its power says nothing itself.
-
-    Dagster's monitoring asks a run's worker only where the launcher can tell, and the launcher of one
-    machine cannot. A failed run is retried by the daemon (``run_retries``) from where it stopped.
-
-    Returns:
-        The ids of those runs, oldest first.
-    """
-    under_way = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    )
-    gone = []
-    for record in instance.get_run_records(under_way, ascending=True):
-        run, since = record.dagster_run, record.start_time or record.create_timestamp.timestamp()
-        if not any(_alive(pid, since) for pid in _processes(instance, run.run_id)):
-            instance.report_run_failed(run, "the process of this run is gone: it was killed from outside")
-            gone.append(run.run_id)
-    return gone
-
-
-def _processes(instance: dg.DagsterInstance, run_id: str) -> set[int]:
-    """The processes that said of themselves that they execute this run."""
-    told = set()
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        event = entry.dagster_event
-        pid = event.engine_event_data.metadata.get("pid") if event is not None else None
-        if pid is not None:
-            told.add(int(str(pid.value)))
-    return told
-
-
-def _alive(pid: int, since: float) -> bool:
-    """Whether a process that was there at ``since`` (seconds of the epoch) still is; ids are used again."""
-    try:
-        return bool(psutil.Process(pid).create_time() <= since)
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _was_interrupted(event: dg.DagsterEvent) -> bool:
     if event.event_type != dg.DagsterEventType.RUN_FAILURE:
         return False
     return event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
+
+
+def failure_words(event: dg.DagsterEvent) -> str:
+    """What a failed step said, without the layers that Dagster puts around it; empty for other events."""
+    if not event.is_step_failure or not event.step_failure_data.error:
+        return ""
+    error = event.step_failure_data.error
+    return (error.cause or error).message.strip()
 
 
 class Runner:
@@ -129,11 +96,7 @@ class Runner:
         if any(event.is_job_event and _was_interrupted(event) for event in result.all_events):
             raise KeyboardInterrupt
         events = [event for event in result.all_events if event.is_failure and event.is_step_event]
-        words = "; ".join(
-            (event.step_failure_data.error.cause or event.step_failure_data.error).message.strip()
-            for event in events
-            if event.is_step_failure and event.step_failure_data.error
-        )
+        words = "; ".join(filter(None, map(failure_words, events)))
         raise GreenlangError(
             "RUN_FAILED",
             f"run {result.run_id[:8]} of job {job} failed" + (f" for {partition}" if partition else ""),

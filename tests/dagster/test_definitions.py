@@ -81,7 +81,11 @@ def test_jobs_and_schedules_resolve() -> None:
         "factors_and_formulas", "tenant_register", "emission_run", "marts_and_tie_out", "pack_factory",
         "pack_factory_bulk", "deploy_local", "provenance_verification", "publisher_files",
     }  # fmt: skip
-    assert {sensor.name for sensor in DEFS.sensors or ()} == {"new_packs", "new_certificates"}
+    assert {sensor.name for sensor in DEFS.sensors or ()} == {
+        "new_packs",
+        "new_certificates",
+        "interrupted_runs",
+    }
     assert all(sensor.default_status.value == "RUNNING" for sensor in DEFS.sensors or ())
     assert {schedule.name for schedule in DEFS.schedules or ()} == {
         "provenance_verification_daily", "publisher_files_quarterly", "factors_quarterly",

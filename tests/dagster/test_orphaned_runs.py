@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.events import EngineEventData
 
-from resources.dagster.instance import fail_orphans
+from resources.dagster.recovery import fail_orphans
 
 SLEEPER = """
 import time, dagster as dg

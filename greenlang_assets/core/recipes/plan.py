@@ -6,7 +6,7 @@ Does not belong here: making anything, or showing it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,21 @@ from greenlang_assets.core.recipes import factors, formulas, release, tenants, t
 from greenlang_assets.core.recipes.base import Recipe, World, is_current, latest_input, load_table
 from greenlang_assets.core.recipes.tenants import partitions, periods
 
-__all__ = ["Stage", "partitions", "periods", "stages", "stale", "summary"]
+__all__ = [
+    "Stage",
+    "counts",
+    "emission_runs",
+    "partitions",
+    "periods",
+    "require_factors",
+    "stages",
+    "stale",
+    "summary",
+    "tenant_register",
+]
+
+#: What of an entry's facts says how far a partition came.
+_COUNTS = {"activity_rows": "rows", "lines": "lines", "rejected": "rejected"}
 
 
 @dataclass(frozen=True)
@@ -38,19 +52,22 @@ def stages(marts: tuple[Recipe, ...]) -> tuple[Stage, ...]:
             "factors_and_formulas",
             (*factors.RECIPES, formulas.RECIPE, release.RECIPE),
         ),
-        Stage(
-            "Tenants and their method",
-            "tenant_register",
-            (tenants.REGISTER, tenants.REPORTED_RECIPE, tenants.METHOD_RECIPE),
-        ),
-        Stage(
-            "Emission runs",
-            "emission_run",
-            (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE),
-            partitions=partitions,
-        ),
+        tenant_register(),
+        emission_runs(),
         Stage("Marts and tie-out", "marts_and_tie_out", (*marts, tie_out.RECIPE)),
     )
+
+
+def tenant_register() -> Stage:
+    """Who the tenants are, and what was published about them."""
+    recipes = (tenants.REGISTER, tenants.REPORTED_RECIPE, tenants.METHOD_RECIPE)
+    return Stage("Tenants and their method", "tenant_register", recipes)
+
+
+def emission_runs() -> Stage:
+    """Activity to totals, cohort by cohort and period by period."""
+    recipes = (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE)
+    return Stage("Emission runs", "emission_run", recipes, partitions=partitions)
 
 
 Step = tuple[tuple[str, ...], str | None]
@@ -76,6 +93,22 @@ def _stale_recipes(recipes: tuple[Recipe, ...], world: World, partition: str | N
         if follows or not is_current(recipe, world, partition=partition):
             found.append(recipe.asset)
     return tuple(found)
+
+
+def require_factors(world: World) -> None:
+    """See that what every emission run calculates with was made: factors, formulas, method.
+
+    Raises:
+        GreenlangError: ``INPUT_NOT_MADE`` with what is missing.
+    """
+    for asset in tenants.SHARED_INPUTS:
+        latest_input(world, asset)
+
+
+def counts(world: World, assets: Sequence[str], partition: str) -> dict[str, int]:
+    """How many rows of a partition were read, calculated and rejected, as far as these assets state it."""
+    facts = {name: value for asset in assets for name, value in _facts(world, asset, partition).items()}
+    return {label: facts[name] for name, label in _COUNTS.items() if name in facts}
 
 
 def summary(world: World) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import polars as pl
 
 from greenlang_assets.core.calculation.batch import BatchResult, calculate_batch
 from greenlang_assets.core.calculation.lines import sum_totals
+from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.factors.catalogue import Catalogue
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.gwp import GwpTable
@@ -149,17 +150,20 @@ ACTIVITY_RECIPE = Recipe("tenants/activity", "1.0.0", _TENANT_CODE, _source_file
 REPORTED_RECIPE = Recipe("tenants/reported", "1.0.0", _TENANT_CODE, _source_files, _make_reported)
 METHOD_RECIPE = Recipe("tenants/method", "1.0.0", _TENANT_CODE, _method_files, _make_method)
 
+#: What every partition is calculated with, beside its own activity.
+SHARED_INPUTS = (
+    "tenants/method",
+    "tenants/register",
+    "factors/catalogue",
+    "factors/fuel_properties",
+    "factors/ipcc_gwp",
+    "formulas/library",
+)
+
 
 def _calculation_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
-    return (
-        latest_input(world, "tenants/activity", partition),
-        latest_input(world, "tenants/method"),
-        latest_input(world, "tenants/register"),
-        latest_input(world, "factors/catalogue"),
-        latest_input(world, "factors/fuel_properties"),
-        latest_input(world, "factors/ipcc_gwp"),
-        latest_input(world, "formulas/library"),
-    )
+    shared = (latest_input(world, asset) for asset in SHARED_INPUTS)
+    return (latest_input(world, "tenants/activity", partition), *shared)
 
 
 class Parts(TypedDict):
@@ -180,8 +184,22 @@ def parts_of_calculation(world: World, tables: Mapping[str, InputRef]) -> Parts:
 def by_programme(
     world: World, tables: Mapping[str, InputRef], *frames: pl.DataFrame
 ) -> Iterator[tuple[pl.DataFrame, ...]]:
-    """The method of each tenant programme, followed by its tenants' rows of every given frame."""
+    """The method of each tenant programme, followed by its tenants' rows of every given frame.
+
+    Raises:
+        GreenlangError: ``TENANT_NOT_REGISTERED`` when a row's tenant is not in the register: without its
+            programme it has no method, and would be neither calculated nor rejected.
+    """
     register = load_table(world, tables["tenants/register"])
+    unknown = {tenant for frame in frames for tenant in frame["tenant"].unique()} - set(register["tenant"])
+    if unknown:
+        raise GreenlangError(
+            "TENANT_NOT_REGISTERED",
+            "there is activity of tenants that the recorded register does not hold",
+            found=", ".join(sorted(unknown)[:5]),
+            expected="every tenant of the activity in tenants/register",
+            hint="materialise tenants/register and tenants/method first, or run `glac run`",
+        )
     method = load_table(world, tables["tenants/method"])
     for (programme,), tenants in register.group_by("programme", maintain_order=True):
         names = tenants["tenant"].to_list()
@@ -199,7 +217,8 @@ def _batch(world: World, *inputs: InputRef) -> BatchResult:
     results = [
         calculate_batch(rows, method, **parts)
         for method, rows in by_programme(world, tables, activity)
-        if rows.height
+        # Every cohort may be asked for every period; one in which nobody reports has empty results.
+        if rows.height or activity.is_empty()
     ]
     return BatchResult(
         lines=pl.concat([result.lines for result in results]).sort(LINES.key),
