@@ -43,13 +43,15 @@ def record(
     )
 
 
-def refused(error: GreenlangError, asset: str, partition: str | None) -> dg.Failure:
-    """A refusal as Dagster's UI shows it best: one sentence, then a table of what to do about it."""
+def refused(
+    context: dg.AssetExecutionContext, error: GreenlangError, asset: str, partition: str | None
+) -> dg.Failure:
+    """A refusal as Dagster's UI shows it best: its code in the list of runs, one sentence, what to do."""
+    context.instance.add_run_tags(context.run.run_id, {"greenlang/refused": error.code})
     told = {name: value for name, value in error.as_dict().items() if value and name != "message"}
-    shown = {name: shown_value(value) for name, value in told.items()}
     return dg.Failure(
         description=f"{place(asset, partition)} was refused, nothing of it is recorded: {error}",
-        metadata=shown,
+        metadata={name: shown_value(value) for name, value in told.items()},
         allow_retries=False,
     )
 

@@ -91,7 +91,7 @@ def _asset(recipe: Recipe, *, partitioned: bool = False) -> dg.AssetsDefinition:
         try:
             result = record(context, recipe, world.world(), partition=partition)
         except GreenlangError as error:
-            raise refused(error, recipe.asset, partition) from None
+            raise refused(context, error, recipe.asset, partition) from None
         return result if partition is None else _placed(context, world, partition, result)
 
     return made

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlang_assets.core.errors import GreenlangError
 from registry_ops.cli.services import Service
+from registry_ops.cli.stages import Step
 
 if TYPE_CHECKING:
     from factory_ops.recipes import FactoryWorld
@@ -94,7 +95,7 @@ def registry_stage() -> Stage:
 
 
 def build_packs(
-    runner: Runner, steps: list[tuple[tuple[str, ...], str | None]], step: Callable[[str], None]
+    runner: Runner, steps: list[tuple[tuple[str, ...], str | None]], step: Step
 ) -> tuple[int, dict[str, str]]:
     """Run the factory for each pack; one that is refused holds up no other. Materialisations, refusals."""
     made, refused = 0, {}
@@ -106,7 +107,7 @@ def build_packs(
             if error.code != "RUN_FAILED":
                 raise
             refused[str(pack)] = error.found or error.message
-        step(str(pack))
+        step(str(pack), made=str(pack) not in refused)
     return made, refused
 
 

@@ -6,6 +6,7 @@ Does not belong here: what a run makes (``core.recipes``); asking Dagster for it
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import typer
 from greenlang_assets.core.errors import GreenlangError
 from registry_ops.cli.output import console, print_json, print_table
 from registry_ops.cli.platform import AsJson, Workers
-from registry_ops.cli.stages import Stages, came_of, carry_out
+from registry_ops.cli.stages import Stages, Step, came_of, carry_out
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from resources.platform import Platform
 
 _LOOK_SECONDS = 1.0
+#: In the line of progress; the table at the end has all of it.
+_WHY_WIDTH = 100
 
 
 def backfill(
@@ -51,7 +54,7 @@ def backfill(
     with stages.stage("Database", 0, idle="open"):
         platform = open_platform(Settings.from_env())
     with platform:
-        outcome = _backfill(platform, stages, _Choice(tenants, cohorts, periods, again), workers)
+        outcome = _backfill(platform, stages, Choice(tenants, cohorts, periods, again), workers)
     if as_json:
         print_json(outcome)
     else:
@@ -60,16 +63,16 @@ def backfill(
 
 
 @dataclass(frozen=True)
-class _Choice:
+class Choice:
     """Which partitions a person asked for; an empty choice is all of them."""
 
     tenants: Sequence[str] | None
     cohorts: Sequence[str] | None
     periods: Sequence[str] | None
-    again: bool
+    again: bool = False
 
-    def of(self, stage: Stage, world: World) -> list[str]:
-        """The chosen partitions, without those that are up to date unless ``again``."""
+    def of(self, stage: Stage, world: World) -> list[tuple[tuple[str, ...], str]]:
+        """What is to be made of the chosen partitions: what is not up to date; everything if ``again``."""
         from greenlang_assets.core.recipes.plan import stale
         from greenlang_assets.core.tenants.cohorts import cohort_of, parts_of
 
@@ -88,8 +91,9 @@ class _Choice:
                 found=", ".join([*(self.tenants or ()), *(self.cohorts or ()), *(self.periods or ())]),
                 expected=_named(keys),
             )
-        due = {partition for _, partition in stale(stage, world)}
-        return [key for key in found if self.again or key in due]
+        if self.again:
+            return [(tuple(recipe.asset for recipe in stage.recipes), key) for key in found]
+        return [(assets, key) for assets, key in stale(stage, world) if key in found]
 
 
 def _named(keys: Sequence[str]) -> str:
@@ -99,7 +103,7 @@ def _named(keys: Sequence[str]) -> str:
     return f"a cohort of {', '.join(sorted(set(cohorts)))} and a period of {', '.join(sorted(set(periods)))}"
 
 
-def _backfill(platform: Platform, stages: Stages, choice: _Choice, workers: int | None) -> dict[str, Any]:
+def _backfill(platform: Platform, stages: Stages, choice: Choice, workers: int | None) -> dict[str, Any]:
     from resources.world import world_of
 
     with stages.stage("Definitions", 0, idle="loaded"):
@@ -124,18 +128,15 @@ def _backfill(platform: Platform, stages: Stages, choice: _Choice, workers: int 
         runner.add_partitions("period", plan.periods(world))
         carry_out(plan.tenant_register(), world, runner, stages)
         plan.require_factors(world)
-        chosen = choice.of(stage, world)
-        if not chosen:
+        steps = choice.of(stage, world)
+        if not steps:
             return {"backfill": None, "partitions": 0, "made": {}, "failed": {}, "seconds": 0.0}
-        assets = [recipe.asset for recipe in stage.recipes]
-        asked = Backfill.request(
-            defs, instance, assets=assets, partitions=chosen, title=f"{len(chosen)} emission runs"
-        )
+        asked = Backfill.request(defs, instance, steps=steps, title=f"{len(steps)} emission runs")
         daemon = _Daemon(platform, instance, environment)
         began = time.monotonic()
         try:
-            with stages.stage(f"{stage.title} ({asked.id})", len(chosen)) as step:
-                runs = _watch(asked, daemon, chosen, lambda run: step(_line(world, assets, run)))
+            with stages.stage(f"{stage.title} ({asked.id})", len(steps)) as step:
+                runs = _watch(asked, daemon, len(steps), _told(step, world, stage))
         finally:
             if daemon.is_ours:
                 daemon.stop()
@@ -143,15 +144,21 @@ def _backfill(platform: Platform, stages: Stages, choice: _Choice, workers: int 
                 asked.give_up()
     return {
         "backfill": asked.id,
-        "partitions": len(chosen),
+        "partitions": len(steps),
         "made": {key: run.run_id for key, run in runs.items() if run.state == "made"},
-        "failed": {key: run.why for key, run in runs.items() if run.state == "failed"},
+        "failed": {key: _why(runs.get(key)) for _, key in steps if _why(runs.get(key))},
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
+def _why(run: PartitionRun | None) -> str:
+    if run is None:
+        return "Dagster closed the backfill before this partition's run began"
+    return run.why
+
+
 def _watch(
-    asked: Backfill, daemon: _Daemon, chosen: Sequence[str], ended: Callable[[PartitionRun], None]
+    asked: Backfill, daemon: _Daemon, partitions: int, ended: Callable[[PartitionRun], None]
 ) -> dict[str, PartitionRun]:
     """Look at the runs until the backfill is over; ``ended`` is called once for each partition."""
     told: set[str] = set()
@@ -164,16 +171,23 @@ def _watch(
             if final[key].state == "made" or over:
                 told.add(key)
                 ended(final[key])
-        everything_made = len(told) == len(chosen)
+        everything_made = len(told) == partitions
         if over or (everything_made and not daemon.is_ours):
             return runs
         time.sleep(_LOOK_SECONDS)
 
 
-def _line(world: World, assets: Sequence[str], run: PartitionRun) -> str:
-    if run.state == "failed":
-        return f"{run.partition}  failed: {run.why}"
-    return came_of(world, assets, run.partition)
+def _told(step: Step, world: World, stage: Stage) -> Callable[[PartitionRun], None]:
+    """What is said of a partition when it has ended: its counts, or why it failed."""
+    assets = [recipe.asset for recipe in stage.recipes]
+
+    def told(run: PartitionRun) -> None:
+        if run.state == "failed":
+            step(f"{run.partition}  failed: {textwrap.shorten(run.why, _WHY_WIDTH)}", made=False)
+        else:
+            step(came_of(world, assets, run.partition))
+
+    return told
 
 
 class _Daemon:

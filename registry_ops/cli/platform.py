@@ -85,9 +85,10 @@ def _run(platform: Platform, stages: Stages) -> dict[str, Any]:
         ):
             answers = agents.first_answers(ask)
         due = is_due(world)
-        with stages.stage("Provenance", int(due), idle="verified"):
+        with stages.stage("Provenance", int(due), idle="verified") as step:
             if due:
                 runner.materialise("provenance_verification")
+                step("")
                 made += 1
             report = recorded_report(world) if due else report_of(verify(platform, instance))
     return {

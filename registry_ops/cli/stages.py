@@ -6,11 +6,10 @@ Does not belong here: which stages there are (``core.recipes.plan``).
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from registry_ops.cli.output import console
 
@@ -18,6 +17,13 @@ if TYPE_CHECKING:
     from greenlang_assets.core.recipes.base import World
     from greenlang_assets.core.recipes.plan import Stage
     from resources.dagster.instance import Runner
+
+
+class Step(Protocol):
+    """What is called when a step has ended."""
+
+    def __call__(self, at: str, made: bool = True) -> None:
+        """Say where it was, and whether it was made."""
 
 
 class Stages:
@@ -28,7 +34,7 @@ class Stages:
         self.started = time.monotonic()
 
     @contextmanager
-    def stage(self, name: str, total: int, *, idle: str = "up to date") -> Iterator[Callable[[str], None]]:
+    def stage(self, name: str, total: int, *, idle: str = "up to date") -> Iterator[Step]:
         """A stage of ``total`` steps; call the yielded function after each. ``idle`` is said of no steps."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -46,16 +52,18 @@ class Stages:
             disable=not self._console.is_terminal,
         ) as progress:
             task = progress.add_task(name, total=max(total, 1), at="")
-            numbers = itertools.count(1)
+            ended = {True: 0, False: 0}
 
-            def step(at: str) -> None:
+            def step(at: str, made: bool = True) -> None:
                 progress.update(task, advance=1, at=at)
-                number = next(numbers)
+                ended[made] += 1
                 if at and not self._console.is_terminal:
-                    self._console.print(f"  {number} of {total}  {at}")
+                    self._console.print(f"  {sum(ended.values())} of {total}  {at}")
 
             yield step
-        done = f"{total} made" if total else idle
+        done = f"{ended[True]} made" if total else idle
+        if ended[False]:
+            done += f", {ended[False]} failed"
         self._console.print(f"{name:<34} {done:<12} {time.monotonic() - began:6.1f} s")
 
 

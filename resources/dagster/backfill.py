@@ -7,11 +7,13 @@ Does not belong here: which partitions are due (``core.recipes.plan``); who watc
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import (
     BULK_ACTION_TERMINAL_STATUSES,
     BulkActionStatus,
@@ -64,22 +66,24 @@ class Backfill:
         definitions: dg.Definitions,
         instance: dg.DagsterInstance,
         *,
-        assets: Iterable[str],
-        partitions: Sequence[str],
+        steps: Iterable[tuple[Iterable[str], str]],
         title: str,
     ) -> Backfill:
-        """Ask Dagster's daemon for the partitions of some assets; it starts as soon as the daemon looks."""
+        """Ask Dagster's daemon for some assets of some partitions; it starts as soon as the daemon looks."""
         backfill_id = make_new_backfill_id()
+        graph = definitions.resolve_asset_graph()
+        wanted = {
+            AssetKeyPartitionKey(dg.AssetKey(name.split("/")), partition)
+            for assets, partition in steps
+            for name in assets
+        }
         instance.add_backfill(
-            PartitionBackfill.from_asset_partitions(
+            PartitionBackfill.from_asset_graph_subset(
                 backfill_id=backfill_id,
-                asset_graph=definitions.resolve_asset_graph(),
-                partition_names=partitions,
-                asset_selection=[dg.AssetKey(name.split("/")) for name in assets],
                 backfill_timestamp=time.time(),
                 tags={},
                 dynamic_partitions_store=instance,
-                all_partitions=False,
+                asset_graph_subset=AssetGraphSubset.from_asset_partition_set(wanted, graph),
                 title=title,
                 description=None,
                 run_config=None,

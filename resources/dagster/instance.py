@@ -7,6 +7,7 @@ Does not belong here: what is materialised; where Dagster keeps its state (``res
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,11 +52,11 @@ def _was_interrupted(event: dg.DagsterEvent) -> bool:
 
 
 def failure_words(event: dg.DagsterEvent) -> str:
-    """What a failed step said, without the layers that Dagster puts around it; empty for other events."""
+    """What a failed step said, without Dagster's layers and the name of the class; else nothing."""
     if not event.is_step_failure or not event.step_failure_data.error:
         return ""
     error = event.step_failure_data.error
-    return (error.cause or error).message.strip()
+    return re.sub(r"^[\w.]+: ", "", (error.cause or error).message.strip())
 
 
 class Runner:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from resources.platform import Platform
 
 _FAILED = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
-#: Says of a failed run that its events were compared with the ledger.
-COMPARED = "greenlang/compared_with_ledger"
+#: Says of a failed run that its events were compared with the ledger. Dagster's UI hides tags of this prefix.
+COMPARED = ".dagster/greenlang_compared_with_ledger"
 _LATE = "the run was stopped between recording this and telling of it; the ledger's entry is told here"
 
 

@@ -40,14 +40,14 @@ def test_a_good_table_passes_and_an_empty_one_too():
 @pytest.mark.parametrize(
     ("change", "column", "shown"),
     [
-        ({"scope": "4"}, "scope", "'4' (row 1)"),
-        ({"tenant": "A Town"}, "tenant", "'A Town' (row 1)"),
-        ({"period": "16"}, "period", "'16' (row 1)"),
-        ({"source_row": 0}, "source_row", "'0' (row 1)"),
-        ({"source_sha256": "F" * 64}, "source_sha256", "(row 1)"),
+        ({"scope": "4"}, "scope", "'4' (activity_id a-1)"),
+        ({"tenant": "A Town"}, "tenant", "'A Town' (activity_id a-1)"),
+        ({"period": "16"}, "period", "'16' (activity_id a-1)"),
+        ({"source_row": 0}, "source_row", "'0' (activity_id a-1)"),
+        ({"source_sha256": "F" * 64}, "source_sha256", "(activity_id a-1)"),
         ({"source_file": "folder/a.csv"}, "source_file", "folder/a.csv"),
-        ({"quantity": None}, "quantity", "(row 1)"),
-        ({"quantity": float("nan")}, "quantity", "(row 1)"),
+        ({"quantity": None}, "quantity", "(activity_id a-1)"),
+        ({"quantity": float("nan")}, "quantity", "(activity_id a-1)"),
         ({"quantity": float("inf")}, "quantity", "a-1"),
     ],
 )

@@ -108,18 +108,28 @@ def _make_register(world: World, partition: str | None, inputs: tuple[InputRef, 
 def _make_activity(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:
     del inputs
     cohort, period = parts_of(str(partition))
-    rows = pl.concat([dataset.activity for dataset in datasets(world)]).filter(pl.col("period") == period)
-    tenants = [tenant for tenant in rows["tenant"].unique() if cohort_of(tenant) == cohort]
-    activity = check(rows.filter(pl.col("tenant").is_in(tenants)), ACTIVITY).sort(ACTIVITY.key)
+    rows = pl.concat([_activity_of(dataset, cohort, period) for dataset in datasets(world)])
+    activity = check(rows, ACTIVITY).sort(ACTIVITY.key)
     return Made(
         table_bytes(activity, key=ACTIVITY.key),
         facts={
-            "tenants": len(tenants),
+            "tenants": activity["tenant"].n_unique(),
             "facilities": activity["facility_id"].n_unique(),
             "activity_rows": activity.height,
         },
         indexed=True,
     )
+
+
+def _activity_of(dataset: TenantDataset, cohort: str, period: str) -> pl.DataFrame:
+    """One programme's rows of a cohort and period; what is wrong with them is told with the programme."""
+    rows = dataset.activity.filter(pl.col("period") == period)
+    tenants = [tenant for tenant in rows["tenant"].unique() if cohort_of(tenant) == cohort]
+    try:
+        return check(rows.filter(pl.col("tenant").is_in(tenants)), ACTIVITY)
+    except GreenlangError as error:
+        error.where["programme"] = dataset.name
+        raise
 
 
 def _make_reported(world: World, partition: str | None, inputs: tuple[InputRef, ...]) -> Made:

@@ -231,7 +231,7 @@ def check(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     try:
         pandera_schema(contract).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
-        raise _values_error(error.failure_cases, contract) from error
+        raise _values_error(error.failure_cases, frame, contract) from error
     for name, column in contract.columns.items():
         if column.dtype == _NUMBER and not frame[name].is_finite().fill_null(True).all():
             raise GreenlangError(
@@ -282,21 +282,30 @@ def _check_schema(frame: pl.DataFrame, contract: Contract) -> None:
     )
 
 
-def _values_error(cases: pl.DataFrame, contract: Contract) -> GreenlangError:
-    """All value faults in one message: column, rule, how many rows, the first of them."""
+def _values_error(cases: pl.DataFrame, frame: pl.DataFrame, contract: Contract) -> GreenlangError:
+    """All value faults in one message: column, rule, how many rows, the keys of the first of them."""
+    names = frame.select(contract.key)
     faults = []
     for (column, rule), group in cases.sort("column", "check", "index").group_by(
         ["column", "check"], maintain_order=True
     ):
         rows = ", ".join(
-            f"{cell!r} (row {index})" for cell, index in group.select("failure_case", "index").rows()[:_SHOWN]
+            f"{cell!r} ({_named(names, contract, index)})"
+            for cell, index in group.select("failure_case", "index").rows()[:_SHOWN]
         )
         faults.append(f"{column}: {rule} fails {group.height} times: {rows}")
     return GreenlangError(
         "CONTRACT_VALUES",
         f"table {contract.name} holds values outside its contract",
         found="; ".join(faults),
-        expected=f"the columns of contract {contract.name}",
-        hint="rows are counted from 0 in the order of the table",
+        expected=f"the columns of contract {contract.name} (docs/tenants.md)",
+        hint="mend these rows in the table, then calculate again",
         where={"table": contract.name},
     )
+
+
+def _named(names: pl.DataFrame, contract: Contract, index: int | None) -> str:
+    """A row as its reader finds it again: by its key, since numbers change with every filter."""
+    if index is None:
+        return "the whole column"
+    return ", ".join(f"{name} {cell}" for name, cell in zip(contract.key, names.row(index), strict=True))

@@ -20,7 +20,7 @@ from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import sha256_hex, table_sha256
 from greenlang_assets.core.tenants import chicago
-from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, REPORTED, Contract
+from greenlang_assets.core.tenants.contracts import ACTIVITY, METHOD, REPORTED, Contract, check_columns
 
 _TABLES = {"activity": ACTIVITY, "reported": REPORTED}
 
@@ -113,11 +113,12 @@ def load_dataset(name: str, root: Path | None = None) -> TenantDataset:
 
     Raises:
         GreenlangError: ``TENANT_DATASET_NOT_FOUND``, ``TENANT_DATASET_ALTERED`` (a table is not the one
-            that the manifest names), and those of :func:`load_method`.
+            that the manifest names), ``TENANT_FILE_UNREADABLE``, ``CONTRACT_COLUMNS``, ``CONTRACT_KEY``,
+            each with the file, and those of :func:`load_method`.
     """
     folder = (DATA_ROOT / "tenants" if root is None else root) / name
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = _manifest(folder / "manifest.json")
     except FileNotFoundError as error:
         known = [path.name for path in dataset_folders(folder.parent)]
         raise GreenlangError(
@@ -129,7 +130,7 @@ def load_dataset(name: str, root: Path | None = None) -> TenantDataset:
         ) from error
     tables = {}
     for table, contract in _TABLES.items():
-        frame = pl.read_parquet(folder / f"{table}.parquet")
+        frame = _table(folder / f"{table}.parquet", contract)
         digest = table_sha256(frame, key=contract.key)
         stated = manifest["tables"][table]["content_sha256"]
         if digest != stated:
@@ -150,6 +151,41 @@ def load_dataset(name: str, root: Path | None = None) -> TenantDataset:
         method=load_method(method),
         method_sha256=sha256_hex(method.read_bytes()),
         manifest=manifest,
+    )
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _ = manifest["attribution"], manifest["source"]["file"], manifest["source"]["sha256"]
+        _ = [manifest["tables"][table]["content_sha256"] for table in _TABLES]
+    except (ValueError, KeyError, TypeError) as error:
+        expected = "JSON with attribution, source.file, source.sha256 and tables.*.content_sha256"
+        raise _unreadable(path, repr(error), expected) from error
+    return manifest
+
+
+def _table(path: Path, contract: Contract) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, error, f"a Parquet file with table {contract.name}") from error
+    try:
+        check_columns(frame, contract)
+    except GreenlangError as error:
+        error.where["file"] = f"{path.parent.name}/{path.name}"
+        raise
+    return frame
+
+
+def _unreadable(path: Path, found: object, expected: str) -> GreenlangError:
+    return GreenlangError(
+        "TENANT_FILE_UNREADABLE",
+        f"file {path.name} of tenant data set {path.parent.name} cannot be read",
+        found=found,
+        expected=expected,
+        hint="mend the file, or take its folder away: no tenant is calculated while one cannot be read",
+        where={"file": f"{path.parent.name}/{path.name}"},
     )
 
 
