@@ -111,7 +111,10 @@ class Backfill:
     def _why(self, run_id: str) -> str:
         entries = self._instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         said = [failure_words(entry.dagster_event) for entry in entries if entry.dagster_event is not None]
-        return "; ".join(filter(None, said)) or "its process ended without a word: killed, or out of memory"
+        return (
+            "; ".join(dict.fromkeys(filter(None, said)))
+            or "its process ended without a word: killed, or out of memory"
+        )
 
     @property
     def over(self) -> bool:

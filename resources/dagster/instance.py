@@ -56,7 +56,7 @@ def failure_words(event: dg.DagsterEvent) -> str:
     if not event.is_step_failure or not event.step_failure_data.error:
         return ""
     error = event.step_failure_data.error
-    return re.sub(r"^[\w.]+: ", "", (error.cause or error).message.strip())
+    return re.sub(r"^(?:\w+\.)+\w+: ", "", (error.cause or error).message.strip())
 
 
 class Runner:
@@ -97,7 +97,7 @@ class Runner:
         if any(event.is_job_event and _was_interrupted(event) for event in result.all_events):
             raise KeyboardInterrupt
         events = [event for event in result.all_events if event.is_failure and event.is_step_event]
-        words = "; ".join(filter(None, map(failure_words, events)))
+        words = "; ".join(dict.fromkeys(filter(None, map(failure_words, events))))
         raise GreenlangError(
             "RUN_FAILED",
             f"run {result.run_id[:8]} of job {job} failed" + (f" for {partition}" if partition else ""),
