@@ -43,7 +43,10 @@ from resources.world import world_of
 pytestmark = pytest.mark.long
 
 GLAC = [sys.executable, "-c", "from registry_ops.cli import main; main()"]
-ASSETS = ("tenants/activity", "tenants/emissions", "tenants/rejected", "tenants/totals")
+ASSETS = (
+    *("tenants/activity", "tenants/emissions", "tenants/rejected", "tenants/totals"),
+    *("tenants/quality", "tenants/bounds"),
+)
 LEDGER_LOCK = "hashtextextended('greenlang.ledger ' || %s, 0)"
 
 
