@@ -30,9 +30,10 @@ import polars as pl
 
 from benchmarks.batch_data import Workload, gwp_values, workload
 from benchmarks.batch_peers import DuckPeer, PolarsPeer
+from benchmarks.timing import percentiles
 from greenlang_assets.core.calculation.batch_blocks import block_hashes
 from greenlang_assets.core.calculation.batch_columns import Batch
-from greenlang_assets.core.calculation.batch_files import run_files
+from greenlang_assets.core.calculation.batch_files import prove_row, run_files
 from greenlang_assets.core.calculation.batch_questions import Resolver, resolver_of
 from greenlang_assets.core.calculation.engine import CalculationEngine
 
@@ -126,7 +127,10 @@ def _to_files(work: Workload, engine: CalculationEngine, folder: Path) -> dict[s
 
     times = _take_turns({"ours with provenance": ours, "Polars": by_polars, "DuckDB": by_duck})
     best = min(times["Polars"], times["DuckDB"])
+    batch = Batch(resolver, work.method)
+    asked = iter(range(0, ROWS, ROWS // 60))
     return {
+        "proof of one row": percentiles(lambda: prove_row(work.path, batch, out, next(asked)), times=50),
         "files to files, warm, million rows/s": {name: _rate(value) for name, value in times.items()},
         "files to files, ours to the best peer": round(best / times["ours with provenance"], 2),
     }

@@ -1,4 +1,4 @@
-"""``glac emissions table``: a batch over a table of any size.
+"""``glac emissions table`` and ``prove``: a batch over a table of any size, and the proof of one of its rows.
 
 Belongs here: the command's options and what a person sees. Does not belong here: the run itself
 (``core.calculation.batch_files``).
@@ -7,12 +7,15 @@ Belongs here: the command's options and what a person sees. Does not belong here
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from registry_ops.cli import in_force
 from registry_ops.cli.output import console, print_json, print_table
+
+if TYPE_CHECKING:
+    from greenlang_assets.core.calculation.batch_columns import Batch
 
 #: Rows of sums that a terminal shows.
 _SHOWN = 20
@@ -42,23 +45,15 @@ def table(
     """Calculate a table of any size, block by block; its results are proved by one Merkle root."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from greenlang_assets.core.calculation.batch_columns import Batch
     from greenlang_assets.core.calculation.batch_files import run_files
-    from greenlang_assets.core.calculation.batch_questions import resolver_of
-    from greenlang_assets.core.tenants.contracts import METHOD, check
-    from greenlang_assets.core.tenants.dataset import load_method
 
-    how = check(load_method(method), METHOD)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("loading factors and formulas", total=None)
-        engine = in_force.engine()
-        resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
-        batch = Batch(resolver, how) if threads is None else Batch(resolver, how, threads)
         done = run_files(
-            rows, batch, out, by=tuple(by or ("tenant", "scope")),
+            rows, _batch(method, threads), out, by=tuple(by or ("tenant", "scope")),
             say=lambda at, total: progress.update(task, description="rows", completed=at, total=total),
         )  # fmt: skip
     if as_json:
@@ -88,5 +83,42 @@ def table(
         if done.rejected:
             print_table("rejected", ["code", "rows"], list(done.rejected.items()), numeric=["rows"])
         console().print(f"root {done.root}")
-        console().print(f"written: {out}/rows, plans.parquet, rejected.parquet, sums.csv, run.json")
+        console().print(
+            f"written: {out}/rows, plans.parquet, rejected.parquet, sums.csv, leaves.bin, run.json"
+        )
     return 1 if done.rejected else 0
+
+
+def prove(
+    row: Annotated[int, typer.Argument(min=0, help="Number of the row in the table, from 0.")],
+    rows: Annotated[Path, typer.Option(help="The Parquet file or folder of the run.")],
+    method: Annotated[Path, typer.Option(help="The method table of the run.")],
+    run: Annotated[Path, typer.Option(help="The run's folder.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the proof (JSON).")] = None,
+) -> int:
+    """Prove one row of a run of `table` to its root: its block, calculated again, and the path."""
+    import json
+
+    from greenlang_assets.core.calculation.batch_files import prove_row
+
+    proof = prove_row(rows, _batch(method, None), run, row)
+    text = json.dumps(proof, indent=1, sort_keys=True) + "\n"
+    if out is None:
+        print_json(proof)
+    else:
+        out.write_text(text, encoding="utf-8")
+        console().print(f"row {row} is row {proof['row']} of leaf {proof['leaf']} under root {proof['root']}")
+        console().print(f"written: {out}")
+    return 0
+
+
+def _batch(method: Path, threads: int | None) -> Batch:
+    from greenlang_assets.core.calculation.batch_columns import Batch
+    from greenlang_assets.core.calculation.batch_questions import resolver_of
+    from greenlang_assets.core.tenants.contracts import METHOD, check
+    from greenlang_assets.core.tenants.dataset import load_method
+
+    how = check(load_method(method), METHOD)
+    engine = in_force.engine()
+    resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
+    return Batch(resolver, how) if threads is None else Batch(resolver, how, threads)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry_ops.cli import in_force, spark_run, uncertainty
-from registry_ops.cli.emission_table import table
+from registry_ops.cli.emission_table import prove, table
 from registry_ops.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _say(progress: Progress, task: TaskID, what: str) -> None:
 
 
 app.command()(table)
+app.command()(prove)
 
 
 @app.command()

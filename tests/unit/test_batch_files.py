@@ -1,6 +1,10 @@
 """Batches over files: parts, sums and root are those of the rows, however they are divided."""
 
+import base64
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from greenlang_assets.core.calculation import batch_files
 from greenlang_assets.core.calculation.batch_blocks import BLOCK
 from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch
-from greenlang_assets.core.calculation.batch_files import run_files
+from greenlang_assets.core.calculation.batch_files import prove_row, run_files
 from greenlang_assets.core.calculation.batch_questions import Resolver
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.errors import GreenlangError
@@ -117,3 +121,47 @@ def test_a_run_overwrites_nothing(resolver, dataset, rows, tmp_path):
     with pytest.raises(GreenlangError) as refused:
         ran(resolver, dataset, tmp_path / "nothing.parquet", tmp_path / "other")
     assert refused.value.code == "BATCH_SOURCE"
+
+
+def checked(proof, root, tmp_path):
+    """The program that the documentation prints, run on a proof with Python alone."""
+    text = Path("docs/large-tables.md").read_text(encoding="utf-8")
+    program = tmp_path / "check.py"
+    program.write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    (tmp_path / "proof.json").write_text(json.dumps(proof), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-I", "-S", program, tmp_path / "proof.json", root], capture_output=True, text=True
+    )
+
+
+def test_a_row_is_proved_to_the_root_without_us(resolver, dataset, rows, tmp_path):
+    source, out = tmp_path / "rows.parquet", tmp_path / "out"
+    rows.write_parquet(source)
+    run = ran(resolver, dataset, source, out)
+    batch = Batch(resolver, dataset.method)
+    for number in (0, BLOCK - 1, BLOCK, rows.height - 1):
+        proof = prove_row(source, batch, out, number)
+        done = checked(proof, run.root, tmp_path)
+        assert done.returncode == 0, done.stderr
+        row = rows.row(number, named=True)
+        assert f"row {number}: {[row['tenant'], row['scope']]}" in done.stdout
+        assert f"quantity {row['quantity']!r}" in done.stdout
+    block = bytearray(base64.b64decode(proof["block"]))
+    block[-1] ^= 1
+    changed = proof | {"block": base64.b64encode(bytes(block)).decode()}
+    assert "does not lead to this root" in checked(changed, run.root, tmp_path).stderr
+    assert "does not lead to this root" in checked(proof, "0" * 64, tmp_path).stderr
+
+
+def test_a_proof_of_other_rows_is_refused(resolver, dataset, rows, tmp_path):
+    source, out = tmp_path / "rows.parquet", tmp_path / "out"
+    rows.head(100).write_parquet(source)
+    ran(resolver, dataset, source, out)
+    batch = Batch(resolver, dataset.method)
+    with pytest.raises(GreenlangError) as refused:
+        prove_row(source, batch, out, 100)
+    assert refused.value.code == "BATCH_ROW"
+    rows.head(100).with_columns(pl.col("quantity") * 2).write_parquet(source)
+    with pytest.raises(GreenlangError) as refused:
+        prove_row(source, batch, out, 5)
+    assert refused.value.code == "BATCH_PROOF"

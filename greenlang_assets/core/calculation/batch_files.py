@@ -6,11 +6,14 @@ Does not belong here: the calculation (``batch_columns``), what is hashed (``bat
 A run's folder holds ``rows/part-*.parquet`` (in the order of the source, row for row: the columns of the
 sums, factor, plan and masses, which are empty where the row has no figures), ``plans.parquet`` (each distinct
 question with everything that its rows share), ``rejected.parquet`` (number of the row and reason),
-``sums.csv`` and ``run.json`` (counts, and the Merkle root over all rows). It appears whole or not at all.
+``sums.csv``, ``leaves.bin`` (the hashes of header and blocks) and ``run.json`` (counts, and the Merkle root
+over all rows). It appears whole or not at all.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,13 +32,14 @@ from greenlang_assets.core.calculation.batch import refused_rows
 from greenlang_assets.core.calculation.batch_blocks import (
     BLOCK,
     FORMAT,
+    block_bytes,
     block_hashes,
     header_leaf,
 )
 from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch, Calculated
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import canonical_bytes
-from greenlang_assets.core.provenance.merkle import HashTree
+from greenlang_assets.core.provenance.merkle import HashTree, leaf_hash
 
 #: Rows that are in memory at once: a whole number of blocks.
 CHUNK = 32 * BLOCK
@@ -105,6 +109,52 @@ def run_files(
     return run
 
 
+def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]:
+    """What proves one row of a run to its root: its block, calculated again, and the path.
+
+    Args:
+        source: the table of the run.
+        batch: method, factors and formulas of the run.
+        out: the run's folder.
+        row: number of the row in the source, from 0.
+
+    Returns:
+        ``root``, ``leaf`` (its number), ``leaves`` (how many), ``row`` (its place in the block), ``block``
+        (base64) and ``path`` (hexadecimal, from the leaf upwards).
+
+    Raises:
+        GreenlangError: ``BATCH_ROW`` for a row that the run does not have; ``BATCH_PROOF`` where the block is
+            not the one that the run hashed: table, method, factors or formulas are others.
+    """
+    said = json.loads((out / "run.json").read_bytes())
+    if not 0 <= row < said["rows"]:
+        raise GreenlangError(
+            "BATCH_ROW", "the run has no such row", found=row, expected=f"0 to {said['rows'] - 1}"
+        )
+    stored = (out / "leaves.bin").read_bytes()
+    leaves = [stored[at : at + 32] for at in range(0, len(stored), 32)]
+    number, by = row // BLOCK, tuple(said["by"])
+    first = number * BLOCK
+    rows = _typed(_scan(_files(source), by).slice(first, BLOCK).collect())
+    data = block_bytes(batch.calculate(rows, by), 0, first)
+    if leaf_hash(data) != leaves[number + 1] or HashTree(leaves).root != said["root"]:
+        raise GreenlangError(
+            "BATCH_PROOF",
+            "the rows calculated again are not those of the run",
+            found=leaf_hash(data).hex(),
+            expected=leaves[number + 1].hex(),
+            hint="the table, the method, the factors or the formulas have changed since",
+        )
+    return {
+        "block": base64.b64encode(data).decode(),
+        "leaf": number + 1,
+        "leaves": len(leaves),
+        "path": [beside.hex() for beside in HashTree(leaves).path(number + 1)],
+        "root": said["root"],
+        "row": row - first,
+    }
+
+
 def _files(source: Path) -> list[Path]:
     files = sorted(source.glob("*.parquet")) if source.is_dir() else [source]
     if not files or not all(file.is_file() for file in files):
@@ -119,6 +169,12 @@ def _files(source: Path) -> list[Path]:
 
 def _chunks(files: list[Path], by: tuple[str, ...], total: int) -> Iterator[pl.DataFrame]:
     """The rows in order, :data:`CHUNK` at a time, texts as categories."""
+    table = _scan(files, by)
+    for at in range(0, total, CHUNK):
+        yield _typed(table.slice(at, CHUNK).collect())
+
+
+def _scan(files: list[Path], by: tuple[str, ...]) -> pl.LazyFrame:
     names = list(dict.fromkeys([*_COLUMNS, *by]))
     for file in files:
         there = pl.read_parquet_schema(file)
@@ -131,9 +187,7 @@ def _chunks(files: list[Path], by: tuple[str, ...], total: int) -> Iterator[pl.D
                 expected=", ".join(names),
                 where={"file": file.name},
             )
-    table = pl.scan_parquet(files).select(names)
-    for at in range(0, total, CHUNK):
-        yield _typed(table.slice(at, CHUNK).collect())
+    return pl.scan_parquet(files).select(names)
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
@@ -209,7 +263,9 @@ class _Book:
 
     def close(self) -> Run:
         """Writes what stands beside the rows."""
-        tree = HashTree([header_leaf(self.by), *self.leaves])
+        leaves = [header_leaf(self.by), *self.leaves]
+        tree = HashTree(leaves)
+        (self.folder / "leaves.bin").write_bytes(b"".join(leaves))
         sums = _together(self.sums, self.by)
         rejected = pl.concat([_NO_ROWS, *self.rejected])
         codes = dict(rejected.group_by("code").len().sort("code").iter_rows())
