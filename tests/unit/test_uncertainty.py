@@ -367,7 +367,7 @@ def test_bounds_contain_the_value_for_every_equation(engine):
     refused = set()
     any_result = engine.calculate(GAS, {"activity": 1}, AR5)
     for equation in engine.library.equations:
-        unit = "kWh" if equation.is_generic else None
+        unit = (equation.activity_units or ("kWh",))[0] if equation.is_generic else None
         formula = OpenEquation(equation, unit)
         values = read_open(formula, engine.library.inputs_of(equation, equation.vectors[0]))
         try:

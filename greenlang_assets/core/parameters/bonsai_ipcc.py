@@ -10,11 +10,11 @@ another one than we say, a unit that our units do not read or that is another th
 not hold its value. Where the pages are at hand, a figure that does not stand in its printed table is left
 out and counted.
 
-Of version 0.5.3, 4,635 figures of the defined tables were compared with the text of the IPCC's PDF files
+Of version 0.5.3, 4,617 figures of the defined tables were compared with the text of the IPCC's PDF files
 (those in the public repository icra/ecam): 4,429 stand in their printed table, where it spreads a row over
-a line on one line of it, and 188 do not. Beyond that the order of the figures was compared with the order
-in print for 60 tables, and where it differed the page was looked at: 18 figures stand for another cell than
-their own and are left out by name (``differ``). What differed is listed under ``doubts`` in
+a line on one line of it, and 188 do not. For some tables the order of the figures was compared with print as
+well, and where it differed the page was looked at: 18 figures stand for another cell than their own and are
+left out by name (``differ``). What differed is listed under ``doubts`` in
 ``data/parameters/tables.yaml``, the counts of each table in ``data/parameters/manifest.json``. A figure
 that stands elsewhere in its own table, in a table whose order was not compared, would not have been seen.
 """
