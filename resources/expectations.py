@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from greenlang_assets.core.factors.release_expectations import Expectation, Judgement, Suite, Verdict
+from greenlang_assets.core.without_spark import without_spark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,8 @@ def judge(suites: Sequence[Suite], frames: Mapping[str, pl.DataFrame], *, releas
 def _library() -> Any:
     """Great Expectations, quiet."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
+    with without_spark():
+        import great_expectations as gx
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     return gx
@@ -139,9 +141,10 @@ def _verdict(suite: Suite, expectation: Expectation, item: Any) -> Verdict:
 
 def _page(result: Any, release: str) -> str:
     """The Data Docs page of one result, without what other hosts would be asked for."""
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
+    with without_spark():
+        from great_expectations.core.run_identifier import RunIdentifier
+        from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+        from great_expectations.render.view.view import DefaultJinjaPageView
 
     began = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     result.meta["run_id"] = RunIdentifier(run_name=release, run_time=began)

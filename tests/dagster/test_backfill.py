@@ -21,7 +21,7 @@ from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import table_sha256
 from greenlang_assets.core.provenance.ledger import RUNTIME_RUN, LedgerLink
-from greenlang_assets.core.recipes import base, factors, formulas, plan, tenants
+from greenlang_assets.core.recipes import base, factors, formulas, parameters, plan, tenants
 from greenlang_assets.core.recipes.base import World
 from greenlang_assets.core.tenants.cohorts import COHORTS, cohort_of
 from greenlang_assets.core.tenants.contracts import ACTIVITY, REPORTED
@@ -92,7 +92,7 @@ def until(what: Callable[[], Any], seconds: int = 200) -> Any:
 @dg.op
 def make_factors(context: dg.OpExecutionContext, world: WorldResource) -> None:
     """Factors and formulas as a batch makes them: recorded, and told of, by one run."""
-    for recipe in (*factors.RECIPES, formulas.RECIPE):
+    for recipe in (*factors.RECIPES, parameters.RECIPE, formulas.RECIPE):
         # Two large tables that no calculation reads stay unmade.
         if recipe.asset not in (factors.VALUES, factors.NOMENCLATURE):
             recorded = base.record(recipe, world.world(), run_id=context.run_id)

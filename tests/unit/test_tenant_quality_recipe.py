@@ -13,7 +13,7 @@ import pytest
 from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.provenance.canonical import row_sha256
 from greenlang_assets.core.provenance.walk import Node, walk
-from greenlang_assets.core.recipes import factors, formulas, tenant_quality, tenants
+from greenlang_assets.core.recipes import factors, formulas, parameters, tenant_quality, tenants
 from greenlang_assets.core.recipes.base import Recipe, World, load_table, record
 from greenlang_assets.core.recipes.base import latest_input as latest
 from greenlang_assets.core.tenants.contracts import BOUNDS, QUALITY, TOTALS, check
@@ -29,7 +29,7 @@ STATEMENTS = (tenant_quality.QUALITY_RECIPE, tenant_quality.BOUNDS_RECIPE)
 @pytest.fixture
 def world(platform: Platform) -> World:
     opened = world_of(platform)
-    for recipe in (*factors.RECIPES, formulas.RECIPE):
+    for recipe in (*factors.RECIPES, parameters.RECIPE, formulas.RECIPE):
         record(recipe, opened, run_id="test")
     return opened
 
