@@ -21,7 +21,7 @@ from greenlang_assets.core.data_root import DATA_ROOT
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import table_sha256
 from greenlang_assets.core.provenance.ledger import RUNTIME_RUN, LedgerLink
-from greenlang_assets.core.recipes import base, factors, formulas, parameters, plan, tenants
+from greenlang_assets.core.recipes import base, factors, formulas, parameters, plan
 from greenlang_assets.core.recipes.base import World
 from greenlang_assets.core.tenants.cohorts import COHORTS, cohort_of
 from greenlang_assets.core.tenants.contracts import ACTIVITY, REPORTED
@@ -166,7 +166,7 @@ def test_one_process_and_one_run_over_a_range_give_the_same_hashes(installation:
     for partition in partitions:
         runner.materialise("emission_run", partition=partition)
 
-    recipes = (tenants.ACTIVITY_RECIPE, tenants.EMISSIONS, tenants.REJECTED_RECIPE, tenants.TOTALS_RECIPE)
+    recipes = plan.emission_runs().recipes
     in_one_run: dict[tuple[str, str], str] = {}
 
     @dg.asset(partitions_def=tenant_partitions, backfill_policy=dg.BackfillPolicy.single_run())
