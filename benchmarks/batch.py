@@ -4,10 +4,10 @@ Belongs here: what is timed, that all ways give the same sums, the ratios.
 Does not belong here: the rows (``batch_data``), the peers' code (``batch_peers``).
 
 Rows in memory are a frame of categories for Polars and for us, a table of enumerations for DuckDB; factors
-and formulas are loaded. *Warm* is the median of three rounds in one process, *cold* the first batch of a new process, which compiles nothing anew but loads what was compiled, reads the formulas it needs
-and builds their coefficients. Each of our rounds begins with a new batch: it finds the distinct questions,
-answers them from the full catalogue, and calculates. The ways take turns, so that a busy machine is
-busy for all of them.
+and formulas are loaded. *Warm* is the median of three rounds in one process, *cold* the first batch of a new
+process, which compiles nothing anew but loads what was compiled, reads the formulas it needs and builds their
+coefficients. Each of our rounds begins with a new batch: it finds the distinct questions, answers them from
+the full catalogue, and calculates. The ways take turns, so that a busy machine is busy for all of them.
 """
 
 from __future__ import annotations

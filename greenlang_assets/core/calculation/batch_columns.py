@@ -35,7 +35,7 @@ MASS_COLUMNS = ("co2_mg", "ch4_mg", "n2o_mg", "co2_biogenic_mg", "co2e_mg")
 _BIOGENIC = "co2_biogenic_mg"
 _KEY_PARTS = 4
 #: Distinct keys for which a thread makes room at first.
-_ROOM = 1 << 14
+_ROOM = 1 << 16
 _NOTHING = np.empty(0, dtype=np.int64)
 
 Codes = npt.NDArray[Any]
@@ -124,21 +124,22 @@ class Batch:
             questions = _distinct(rows, QUESTION, pool, ranges)
             groups = _distinct(rows, by, pool, ranges)
             answers = self._answers_to(questions.keys)
-            coefficients, kinds = answers.coefficients
+            coefficients, direct, kinds = answers.coefficients
             plan_of = questions.places_in(answers.questions)
             group_keys = groups.keys.sort(by) if by else groups.keys
             group_of = groups.places_in(group_keys)
+            # Zeros cost nothing until they are touched: most plans give CO2e alone.
             masses = {
-                name: np.empty(rows.height, dtype=np.int64) for name in MASS_COLUMNS if name != _BIOGENIC
+                name: np.zeros(rows.height, dtype=np.int64) for name in MASS_COLUMNS if name != _BIOGENIC
             }
-            if (kinds & layout.WITH_BIOGENIC).any():
+            if coefficients[:, layout.BIOGENIC].any():
                 masses[_BIOGENIC] = np.zeros(rows.height, dtype=np.int64)
             statuses = np.zeros(rows.height, dtype=np.uint8)
 
             def work(number: int) -> tuple[int, Codes]:
                 sums = np.zeros((group_keys.height, 2 * len(MASS_COLUMNS)), dtype=np.int64)
                 without = kernel.calculate_rows(
-                    questions.numbers, plan_of[number], coefficients, kinds, quantities,
+                    questions.numbers, plan_of[number], coefficients, direct, kinds, quantities,
                     groups.numbers, group_of[number],
                     *(masses.get(name, _NOTHING) for name in MASS_COLUMNS),
                     statuses, sums, *ranges[number],

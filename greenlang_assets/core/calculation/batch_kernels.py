@@ -37,7 +37,7 @@ from greenlang_assets.core.calculation.batch_layout import (
     OVERFLOW,
     RATIO,
     REFUSED,
-    WITH_BIOGENIC,
+    WITH_MORE,
 )  # fmt: skip
 
 #: Rows that are calculated before they are summed: their results are still in the processor's cache.
@@ -47,6 +47,7 @@ TILE = 1024
 _compiled: Any = numba.njit(nogil=True, cache=True)
 
 _LIMIT = 2.0**63
+_LARGEST = np.finfo(np.float64).max
 _LOW_BITS = 0xFFFFFFFF
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ONE, _SHIFT = np.uint64(1), np.uint64(32)
@@ -98,26 +99,30 @@ def number_keys(
 
 @_compiled
 def calculate_rows(
-    plans: Any, plan_of: Any, coefficients: Any, kinds: Any, quantities: Any, groups: Any, group_of: Any,
-    co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any, statuses: Any, sums: Any, start: int, stop: int,
+    plans: Any, plan_of: Any, coefficients: Any, direct: Any, kinds: Any, quantities: Any, groups: Any,
+    group_of: Any, co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any, statuses: Any, sums: Any,
+    start: int, stop: int,
 ) -> int:  # fmt: skip
     """Calculates a range of rows and sums them by group.
 
-    Tile by tile: all rows without a look at whether they have a result, which the processor does several at
-    a time; where one of a tile has none, the tile's rows once more with their reasons; then the sums.
+    Tile by tile: CO2e as quantity times ratio times one figure for all rows, without a look at whether they
+    have a result, which the processor does several at a time; then the rows whose plan gives gases, has two
+    figures or other bounds than none below zero, one by one; where a row of the tile has no result, the
+    tile's rows once more with their reasons; then the sums of CO2e.
 
     Args:
         plans: each row's number of its key, int32; becomes the number of its plan.
         plan_of: plan of each number, int32.
-        coefficients: (plans, ``WIDTH``) float64; no quantity is within the bounds of a plan that is not
-            calculated here.
-        kinds: ``LINEAR``, with ``WITH_BIOGENIC`` or without, ``IS_REFUSED`` or ``IS_OTHER``
-            of each plan, uint8.
+        coefficients: (plans, ``WIDTH``) float64.
+        direct: (plans, 2) float64, small enough for the processor's own cache: ratio and figure of a plan
+            that is ``LINEAR`` and no more, zeros of one ``WITH_MORE``, NaN of one not calculated here.
+        kinds: ``LINEAR``, ``WITH_MORE``, ``IS_REFUSED`` or ``IS_OTHER`` of each plan, uint8.
         quantities: float64 in the unit of the question; NaN where there is none.
         groups: each row's number of its key, int32; becomes the number of its group.
         group_of: group of each number, int32.
-        co2, ch4, n2o, co2e: take milligrams, int64.
-        biogenic: the same, zeros; may have no rows where no plan has any.
+        co2e: takes milligrams, int64.
+        co2, ch4, n2o, biogenic: the same, zeros, touched only where a plan gives them; ``biogenic`` may have
+            no rows where no plan gives any.
         statuses: zeros, uint8; takes why a row has no figures.
         sums: (groups, 10) int64, zeros; takes for each mass the sum of its low 32 bits and of the rest.
         start, stop: the range.
@@ -134,54 +139,73 @@ def calculate_rows(
             plan = plan_of[plans[row]]
             plans[row] = plan
             groups[row] = group_of[groups[row]]
-            by = coefficients[plan]
-            quantity = quantities[row] * by[RATIO]
-            a = quantity * by[CO2] * by[CO2 + 1]
-            b = quantity * by[CH4] * by[CH4 + 1]
-            c = quantity * by[N2O] * by[N2O + 1]
-            e = a * by[GWP_CO2] + b * by[GWP_CH4] + c * by[GWP_N2O] + quantity * by[CO2E] * by[CO2E + 1]
-            a, b, c, e = np.rint(a * 1e6), np.rint(b * 1e6), np.rint(c * 1e6), np.rint(e * 1e6)
-            fits = (quantity >= by[LOW]) & (quantity <= by[HIGH])
-            fits &= (abs(a) < _LIMIT) & (abs(b) < _LIMIT) & (abs(c) < _LIMIT) & (abs(e) < _LIMIT)
+            quantity = quantities[row] * direct[plan, 0]
+            e = np.rint(quantity * direct[plan, 1] * 1e6)
+            fits = (quantity >= 0.0) & (quantity <= _LARGEST) & (abs(e) < _LIMIT)
             wrong += 1 - np.int64(fits)
             some |= kinds[plan]
-            co2[row], ch4[row], n2o[row], co2e[row] = np.int64(a), np.int64(b), np.int64(c), np.int64(e)
-        if some & WITH_BIOGENIC:
+            co2e[row] = np.int64(e)
+        if some & WITH_MORE:
             for row in range(at, end):
-                if kinds[plans[row]] & WITH_BIOGENIC:
-                    by = coefficients[plans[row]]
-                    d = np.rint(quantities[row] * by[RATIO] * by[BIOGENIC] * by[BIOGENIC + 1] * 1e6)
-                    if abs(d) < _LIMIT:
-                        biogenic[row] = np.int64(d)
-                        group = groups[row]
-                        sums[group, 6] += biogenic[row] & _LOW_BITS
-                        sums[group, 7] += biogenic[row] >> 32
-                    else:
-                        wrong += 1
+                if kinds[plans[row]] & WITH_MORE:
+                    wrong += _with_more(
+                        coefficients[plans[row]], quantities[row], row, groups[row],
+                        co2, ch4, n2o, biogenic, co2e, sums,
+                    )  # fmt: skip
         if wrong:
-            without += _refuse(
-                plans, coefficients, kinds, quantities, groups, co2, ch4, n2o, biogenic, co2e,
-                statuses, sums, at, end,
-            )  # fmt: skip
+            without += _refuse(plans, coefficients, kinds, quantities, co2e, statuses, at, end)
         for row in range(at, end):
             group = groups[row]
-            sums[group, 0] += co2[row] & _LOW_BITS
-            sums[group, 1] += co2[row] >> 32
-            sums[group, 2] += ch4[row] & _LOW_BITS
-            sums[group, 3] += ch4[row] >> 32
-            sums[group, 4] += n2o[row] & _LOW_BITS
-            sums[group, 5] += n2o[row] >> 32
             sums[group, 8] += co2e[row] & _LOW_BITS
             sums[group, 9] += co2e[row] >> 32
     return without
 
 
 @_compiled
-def _refuse(
-    plans: Any, coefficients: Any, kinds: Any, quantities: Any, groups: Any,
-    co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any, statuses: Any, sums: Any, start: int, stop: int,
+def _with_more(
+    by: Any, given: float, row: int, group: int, co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any,
+    sums: Any,
 ) -> int:  # fmt: skip
-    """Says why rows of a tile have no figures and clears what stands there; returns how many have none."""
+    """One row by all its coefficients: stored and summed if all of it fits, else 1 and nothing of it."""
+    quantity = given * by[RATIO]
+    a = quantity * by[CO2] * by[CO2 + 1]
+    b = quantity * by[CH4] * by[CH4 + 1]
+    c = quantity * by[N2O] * by[N2O + 1]
+    d = quantity * by[BIOGENIC] * by[BIOGENIC + 1]
+    e = a * by[GWP_CO2] + b * by[GWP_CH4] + c * by[GWP_N2O] + quantity * by[CO2E] * by[CO2E + 1]
+    if not (quantity >= by[LOW] and quantity <= by[HIGH]):
+        return 1
+    if not (_fits(a) and _fits(b) and _fits(c) and _fits(d) and _fits(e)):
+        return 1
+    co2[row] = np.int64(np.rint(a * 1e6))
+    ch4[row] = np.int64(np.rint(b * 1e6))
+    n2o[row] = np.int64(np.rint(c * 1e6))
+    co2e[row] = np.int64(np.rint(e * 1e6))
+    sums[group, 0] += co2[row] & _LOW_BITS
+    sums[group, 1] += co2[row] >> 32
+    sums[group, 2] += ch4[row] & _LOW_BITS
+    sums[group, 3] += ch4[row] >> 32
+    sums[group, 4] += n2o[row] & _LOW_BITS
+    sums[group, 5] += n2o[row] >> 32
+    if biogenic.shape[0] > 0:
+        biogenic[row] = np.int64(np.rint(d * 1e6))
+        sums[group, 6] += biogenic[row] & _LOW_BITS
+        sums[group, 7] += biogenic[row] >> 32
+    return 0
+
+
+@_compiled
+def _refuse(
+    plans: Any,
+    coefficients: Any,
+    kinds: Any,
+    quantities: Any,
+    co2e: Any,
+    statuses: Any,
+    start: int,
+    stop: int,
+) -> int:
+    """Says why rows of a tile have no figures; returns how many have none. Their gases were never stored."""
     without = 0
     for row in range(start, stop):
         plan = plans[row]
@@ -205,12 +229,7 @@ def _refuse(
         else:
             continue
         without += 1
-        co2[row] = ch4[row] = n2o[row] = co2e[row] = 0
-        if kinds[plan] & WITH_BIOGENIC and biogenic[row] != 0:
-            group = groups[row]
-            sums[group, 6] -= biogenic[row] & _LOW_BITS
-            sums[group, 7] -= biogenic[row] >> 32
-            biogenic[row] = 0
+        co2e[row] = 0
     return without
 
 

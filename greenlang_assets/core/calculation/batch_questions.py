@@ -86,21 +86,24 @@ class Answers:
         return Plan(match, self.ready[self.formulas[number]], float(self.ratios[number]))
 
     @cached_property
-    def coefficients(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-        """What the kernel takes of each plan: (plans, WIDTH) numbers, and whether it can calculate it."""
-        used = np.unique(self.formulas[self.formulas >= 0])
+    def coefficients(
+        self,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """What the loop takes of each plan: all coefficients, those of the plain ones, and its kind."""
         table = np.zeros((len(self.ready) + 1, layout.WIDTH))
-        table[:, layout.LOW], table[:, layout.HIGH] = 1.0, -1.0
         kinds = np.full(len(self.ready) + 1, layout.IS_OTHER, dtype=np.uint8)
         kinds[-1] = layout.IS_REFUSED
-        for number in used.tolist():
+        for number in np.unique(self.formulas[self.formulas >= 0]).tolist():
             row = self.ready[number].coefficients
             if row is not None:
-                biogenic = bool(row[layout.BIOGENIC])
-                table[number], kinds[number] = row, layout.WITH_BIOGENIC if biogenic else layout.LINEAR
-        found = table[self.formulas]
+                table[number] = row
+                kinds[number] = layout.LINEAR if _is_plain(row) else layout.WITH_MORE
+        found, kind = table[self.formulas], kinds[self.formulas]
         found[:, layout.RATIO] = self.ratios
-        return found, kinds[self.formulas]
+        direct = found[:, [layout.RATIO, layout.CO2E]]
+        direct[kind == layout.WITH_MORE] = 0.0
+        direct[kind > layout.WITH_MORE] = np.nan
+        return found, np.ascontiguousarray(direct), kind
 
     @cached_property
     def given(self) -> npt.NDArray[np.bool_]:
@@ -286,6 +289,13 @@ class Resolver:
         )
         joined = pairs.join(found, on=["unit", "to"], how="left", nulls_equal=True, maintain_order="left")
         return joined["ratio"].fill_null(float("nan")).to_numpy().copy()
+
+
+def _is_plain(row: npt.NDArray[np.float64]) -> bool:
+    """CO2e by one figure, no gas, any quantity that is not negative."""
+    gases = row[[layout.CO2, layout.CH4, layout.N2O, layout.BIOGENIC]].any()
+    bounds = row[layout.LOW] == 0.0 and row[layout.HIGH] == np.finfo(np.float64).max
+    return not gases and bounds and bool(row[layout.CO2E + 1] == 1.0)
 
 
 #: Numbers of formulas that were not yet made ready, and of factors that have none for batches.
