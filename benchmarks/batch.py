@@ -126,8 +126,10 @@ def _to_files(work: Workload, engine: CalculationEngine, folder: Path) -> dict[s
 
     times = _take_turns({"ours with provenance": ours, "Polars": by_polars, "DuckDB": by_duck})
     best = min(times["Polars"], times["DuckDB"])
-    batch = Batch(resolver, work.method)
-    proofs = [partial(prove_row, work.path, batch, out, row) for row in range(0, ROWS, ROWS // 50)]
+    proofs = [
+        partial(prove_row, work.path, Batch(resolver, work.method), out, row)
+        for row in range(0, ROWS, ROWS // 50)
+    ]
     proofs[0]()
     return {
         "proof of one row": of_calls(proofs),

@@ -20,7 +20,8 @@ import numpy as np
 import polars as pl
 
 from greenlang_assets.core.calculation.batch_layout import CH4, CO2, CO2E, GWP_CH4, GWP_CO2, GWP_N2O, N2O
-from greenlang_assets.core.calculation.batch_plans import Plan, ready_formula, resolve_all
+from greenlang_assets.core.calculation.batch_plans import ready_formula
+from greenlang_assets.core.calculation.batch_questions import resolver_of
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.tenants.contracts import METHOD
@@ -176,13 +177,12 @@ def _questions(series: pl.DataFrame, engine: CalculationEngine) -> pl.DataFrame:
     asked = pl.concat([own, others]).sort("activity", "region", "data_year", "unit")
     # What the library refuses (another GWP set, more than one input) is asked of nobody.
     method = _method(asked)
-    plans = resolve_all(
-        asked.iter_rows(named=True), method,
-        catalogue=engine.catalogue, library=engine.library, gwp=engine.gwp,
-    )  # fmt: skip
+    answers = resolver_of(engine.catalogue, engine.library, engine.gwp).answer(asked, method)
+    factors = engine.catalogue.frame["factor_id"]
+    wanted = asked["factor_id"].to_list()
     fits = [
-        isinstance(plan, Plan) and plan.match.factor.factor_id == wanted
-        for plan, wanted in zip(plans, asked["factor_id"], strict=True)
+        number not in answers.refused and factors[int(answers.rows[number])] == wanted[number]
+        for number in range(asked.height)
     ]
     return asked.filter(pl.Series(fits))
 

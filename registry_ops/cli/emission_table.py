@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 #: Rows of sums that a terminal shows.
 _SHOWN = 20
-_MASSES = ("co2_mg", "ch4_mg", "n2o_mg", "co2_biogenic_mg", "co2e_mg")
 
 
 def _integer(cell: Any) -> Any:
@@ -47,13 +46,14 @@ def table(
 
     from greenlang_assets.core.calculation.batch_files import run_files
 
+    names = tuple(by or ("tenant", "scope"))
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("loading factors and formulas", total=None)
         done = run_files(
-            rows, _batch(method, threads), out, by=tuple(by or ("tenant", "scope")),
+            rows, _batch(method, threads), out, by=names,
             say=lambda at, total: progress.update(task, description="rows", completed=at, total=total),
         )  # fmt: skip
     if as_json:
@@ -71,10 +71,10 @@ def table(
         refused = sum(done.rejected.values())
         print_table(
             f"{done.rows:,} rows of {done.plans:,} distinct questions, {refused:,} rejected",
-            [*done.sums.columns[: -len(_MASSES)], "kg CO2e"],
+            [*names, "kg CO2e"],
             [
-                (*row[: -len(_MASSES)], f"{row[-1] / 10**6:,.3f}")
-                for row in done.sums.head(_SHOWN).iter_rows()
+                (*key, f"{mass / 10**6:,.3f}")
+                for *key, mass in done.sums.select(*names, "co2e_mg").head(_SHOWN).iter_rows()
             ],
             numeric=["kg CO2e"],
         )

@@ -31,8 +31,8 @@ from greenlang_assets.core.formulas.polars_compiler import compile_polars
 from greenlang_assets.core.formulas.rounding import PRECISION, publish_expr
 
 #: Columns of masses, in the order of the sums.
-MASS_COLUMNS = ("co2_mg", "ch4_mg", "n2o_mg", "co2_biogenic_mg", "co2e_mg")
-_BIOGENIC = "co2_biogenic_mg"
+MASS_COLUMNS = tuple(column for column, _ in MASSES.values())
+_BIOGENIC = MASSES["co2_biogenic"][0]
 _KEY_PARTS = 4
 #: Distinct keys for which a thread makes room at first.
 _ROOM = 1 << 16
@@ -53,7 +53,7 @@ class Calculated:
         statuses: ``batch_layout.FINE``, or why a row has no figures, uint8.
         masses: milligrams by column, int64; what a formula does not give is zero here (``Answers.given``).
         quantities: as they were given, float64; NaN where there is none.
-        sums: one row a group: the columns it was asked for, rows, and exact sums as Int128.
+        sums: one row a group: its key, and exact sums of the masses as Int128.
         without: how many rows have no figures.
     """
 
@@ -114,7 +114,7 @@ class Batch:
             by: at most four columns by which the masses are summed.
 
         Raises:
-            GreenlangError: ``BATCH_CELL_EMPTY``, ``BATCH_GROUP``.
+            GreenlangError: ``BATCH_CELL_EMPTY``, ``BATCH_GROUP``, ``BATCH_TOO_VARIED``.
         """
         rows = rows.rechunk()
         _check(rows, by)
@@ -353,7 +353,7 @@ def _sum_again(
     groups: npt.NDArray[np.int32],
     count: int,
 ) -> list[list[int]]:
-    """Sums over all rows by Polars, where some of them were not calculated by the layout."""
+    """Sums over all rows by Polars, where some of them were not calculated by the loop."""
     summed = (
         pl.DataFrame({"group": groups, **masses})
         .filter(pl.Series(statuses == layout.FINE))

@@ -98,14 +98,18 @@ def run_files(
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "rows").mkdir(parents=True)
     total = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
-    book = _Book(batch, tuple(by), unfinished)
-    with ThreadPoolExecutor(batch.threads) as writers:
-        for chunk in _chunks(files, tuple(by), total):
-            book.add(chunk, writers)
-            say(book.rows, total)
-        book.wait(0)
-    run = book.close()
-    unfinished.rename(out)
+    try:
+        book = _Book(batch, tuple(by), unfinished)
+        with ThreadPoolExecutor(batch.threads) as writers:
+            for chunk in _chunks(files, tuple(by), total):
+                book.add(chunk, writers)
+                say(book.rows, total)
+            book.wait(0)
+        run = book.close()
+        unfinished.rename(out)
+    finally:
+        # Renamed when whole; what is left of a run that failed is nobody's.
+        shutil.rmtree(unfinished, ignore_errors=True)
     return run
 
 
@@ -114,7 +118,7 @@ def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]
 
     Args:
         source: the table of the run.
-        batch: method, factors and formulas of the run.
+        batch: method, factors and formulas of the run; a new one, for plans of other rows are hashed, too.
         out: the run's folder.
         row: number of the row in the source, from 0.
 
@@ -136,9 +140,7 @@ def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]
     number, by = row // BLOCK, tuple(said["by"])
     first = number * BLOCK
     rows = _typed(_scan(_files(source), by).slice(first, BLOCK).collect())
-    # Nothing of what other rows asked: the fewer plans, the sooner they are hashed.
-    alone = Batch(batch.resolver, batch.method, batch.threads)
-    data = block_bytes(alone.calculate(rows, by), 0, first)
+    data = block_bytes(batch.calculate(rows, by), 0, first)
     if leaf_hash(data) != leaves[number + 1] or HashTree(leaves).root != said["root"]:
         raise GreenlangError(
             "BATCH_PROOF",
@@ -317,7 +319,4 @@ def _write(path: Path, calculated: Calculated, by: tuple[str, ...], numbers: npt
 def _named(texts: pl.Series, numbers: npt.NDArray[np.int32]) -> Any:
     """The texts that numbers stand for, each of them once."""
     distinct = texts.to_arrow().dictionary_encode()
-    places = distinct.indices.take(pa.array(numbers)) if distinct.null_count else pa.array(
-        distinct.indices.to_numpy()[numbers]
-    )  # fmt: skip
-    return pa.DictionaryArray.from_arrays(places, distinct.dictionary)
+    return pa.DictionaryArray.from_arrays(distinct.indices.take(pa.array(numbers)), distinct.dictionary)

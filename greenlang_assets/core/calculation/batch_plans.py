@@ -7,7 +7,7 @@ Does not belong here: columns of rows (``batch``), any engine's arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -125,25 +125,6 @@ _FALLBACK: dict[str | None, bool | Literal["region", "year"]] = {
     "year": "year",
     "both": True,
 }
-
-
-def resolve_all(
-    questions: Iterable[Mapping[str, Any]],
-    method: pl.DataFrame,
-    *,
-    catalogue: Catalogue,
-    library: Library,
-    gwp: GwpTable,
-) -> list[Plan | GreenlangError]:
-    """A plan for each question, or why there is none, in the order of the questions."""
-    methods = methods_of(method)
-    plans: list[Plan | GreenlangError] = []
-    for question in questions:
-        try:
-            plans.append(resolve(question, methods, catalogue, library, gwp))
-        except GreenlangError as error:
-            plans.append(error)
-    return plans
 
 
 def resolve(
