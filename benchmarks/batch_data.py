@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from greenlang_assets.core.calculation.batch_layout import CH4, CO2, CO2E, GWP_CH4, GWP_CO2, GWP_N2O, N2O
-from greenlang_assets.core.calculation.batch_plans import ready_formula
+from greenlang_assets.core.calculation.batch_plans import QUESTION, ready_formula
 from greenlang_assets.core.calculation.batch_questions import resolver_of
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.errors import GreenlangError
@@ -177,7 +177,7 @@ def _questions(series: pl.DataFrame, engine: CalculationEngine) -> pl.DataFrame:
     asked = pl.concat([own, others]).sort("activity", "region", "data_year", "unit")
     # What the library refuses (another GWP set, more than one input) is asked of nobody.
     method = _method(asked)
-    answers = resolver_of(engine.catalogue, engine.library, engine.gwp).answer(asked, method)
+    answers = resolver_of(engine.catalogue, engine.library, engine.gwp).answer(asked.select(QUESTION), method)
     factors = engine.catalogue.frame["factor_id"]
     wanted = asked["factor_id"].to_list()
     fits = [

@@ -1,17 +1,21 @@
 """The batch in columns: the integers of the engine, whatever threads, parts and kinds of formula."""
 
 import hashlib
+import itertools
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch import calculate_batch
 from greenlang_assets.core.calculation.batch_blocks import BLOCK, block_bytes, block_hashes, header_leaf
-from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch
+from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch, Distinct
 from greenlang_assets.core.calculation.batch_plans import QUESTION, Plan, methods_of, resolve
 from greenlang_assets.core.calculation.batch_questions import Resolver
 from greenlang_assets.core.calculation.engine import CalculationEngine
@@ -89,7 +93,7 @@ def everything(engine, gwp_set):
 @pytest.mark.parametrize("gwp_set", ["AR5", "AR4"])
 def test_a_join_answers_as_one_look_up_after_the_other(engine, resolver, gwp_set):
     questions, method = everything(engine, gwp_set)
-    answers = resolver.answer(questions, method)
+    answers = resolver.answer(questions.select(QUESTION), method)
     methods = methods_of(method)
     planned = 0
     for number, question in enumerate(answers.questions.iter_rows(named=True)):
@@ -238,7 +242,7 @@ def test_rows_without_a_result_say_why_and_add_nothing(resolver):
 def test_sums_beyond_64_bits_are_exact(resolver):
     rows = gas_rows([1e11] * 50_000)
     done = Batch(resolver, gas_method(), threads=2).calculate(rows, ("scope",))
-    one = int(done.masses["co2e_mg"][0])
+    one = int(done.co2e[0])
     assert one * 50_000 > 2**63
     assert done.sums["co2e_mg"].to_list() == [one * 50_000]
 
@@ -283,10 +287,10 @@ def test_a_formula_that_is_not_linear_runs_as_its_expression(engine, precision):
             binding.id, {"activity": quantities[number]}, CalculationContext(gwp_set="AR5")
         )
         assert {item.symbol: item.scaled * 10 ** (6 - item.precision) for item in single.outputs} == {
-            "co2": int(done.masses["co2_mg"][number]),
-            "co2e": int(done.masses["co2e_mg"][number]),
+            "co2": done.mass("co2_mg")[number].as_py(),
+            "co2e": done.mass("co2e_mg")[number].as_py(),
         }
-    assert done.sums["co2e_mg"].to_list() == [int(done.masses["co2e_mg"][:2].sum())]
+    assert done.sums["co2e_mg"].to_list() == [int(done.co2e[:2].sum())]
 
 
 def test_questions_that_come_later_are_answered_too(resolver, chicago):
@@ -306,7 +310,7 @@ def test_an_empty_cell_of_a_key_is_refused(resolver, column):
 
 
 def read_block(data):
-    """A block read by its description alone: (plans, groups, quantities, statuses, masses in order)."""
+    """A block read by its description alone: a record for each row."""
     head, _, rest = data.partition(b"\n")
     said = json.loads(head)
     rows, at = said["rows"], 32 * said["plans"]
@@ -319,34 +323,40 @@ def read_block(data):
         return values
 
     codes, groups = take("H", 2, rows), take("H", 2, rows)
-    quantities, statuses = take("d", 8, rows), take("B", 1, rows)
-    masses = take("q", 8, said["masses"])
+    quantities, co2e = take("d", 8, rows), take("q", 8, rows)
+    with_gases = take("H", 2, said["gases"])
+    gases = dict(zip(with_gases, zip(*[iter(take("q", 8, 4 * said["gases"]))] * 4, strict=True), strict=True))
+    without = take("H", 2, said["without"])
+    reasons = dict(zip(without, take("B", 1, said["without"]), strict=True))
     assert at == len(rest)
-    return (
-        [plans[code] for code in codes],
-        [said["groups"][code] for code in groups],
-        quantities,
-        statuses,
-        masses,
-    )
+    return [
+        {
+            "plan": plans[codes[row]], "group": said["groups"][groups[row]], "quantity": quantities[row],
+            "co2e": co2e[row], "gases": gases.get(row), "status": reasons.get(row, 0),
+        }
+        for row in range(rows)
+    ]  # fmt: skip
 
 
 def test_a_block_holds_its_rows_as_it_says(reference, chicago):
     rows, _ = chicago
-    plans, groups, quantities, statuses, masses = read_block(block_bytes(reference, 0))
-    assert len(plans) == rows.height < BLOCK
-    assert groups == [list(row) for row in rows.select("tenant", "scope").iter_rows()]
-    assert list(statuses) == reference.statuses.tolist()
-    assert pl.Series(quantities).fill_nan(None).to_list() == rows["quantity"].fill_nan(None).to_list()
+    read = read_block(block_bytes(reference, 0))
+    assert len(read) == rows.height < BLOCK
+    assert [row["group"] for row in read] == [list(row) for row in rows.select("tenant", "scope").iter_rows()]
+    assert [row["status"] for row in read] == reference.statuses.tolist()
+    quantities = pl.Series([row["quantity"] for row in read])
+    assert quantities.fill_nan(None).to_list() == rows["quantity"].fill_nan(None).to_list()
+    *gases, co2e = MASS_COLUMNS
+    frame = reference.frame()
+    assert [row["co2e"] for row in read] == frame[co2e].fill_null(0).to_list()
     expected = [
-        int(mass)
-        for row, status in zip(reference.frame().select(MASS_COLUMNS).iter_rows(), statuses, strict=True)
-        for mass in row
-        if status == 0 and mass is not None
+        None if all(mass is None for mass in masses) else tuple(mass or 0 for mass in masses)
+        for masses in frame.select(gases).iter_rows()
     ]
-    assert list(masses) == expected
+    assert [row["gases"] for row in read] == expected
+    assert any(expected)
     # Equal plans have equal hashes, different ones different hashes.
-    assert len(set(plans)) == reference.answers.questions.height
+    assert len({row["plan"] for row in read}) == reference.answers.questions.height
 
 
 def test_a_digit_changes_the_hash_of_its_block(resolver, chicago):
@@ -363,3 +373,47 @@ def test_a_digit_changes_the_hash_of_its_block(resolver, chicago):
     data = block_bytes(Batch(resolver, method).calculate(rows, ("tenant",)), 0)
     assert hashlib.sha256(b"\0" + data).digest() == before[0]
     assert header_leaf(("tenant",)) != header_leaf(("scope",))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**40), 2**40) | st.integers(-3, 3), st.sampled_from("abc")),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from([("n",), ("n", "t"), ("t", "n", "t2"), ("t", "n", "t2", "t3")]),
+    st.integers(1, 3),
+)
+def test_keys_are_numbered_by_their_first_appearance(cells, names, parts):
+    rows = pl.DataFrame(cells, schema={"n": pl.Int64(), "t": pl.String()}, orient="row")
+    rows = rows.with_columns(t2=pl.col("t"), t3=pl.col("t").cast(pl.Categorical()))
+    cuts = [rows.height * part // parts for part in range(parts + 1)]
+    with ThreadPoolExecutor(2) as pool:
+        distinct = Distinct(rows, names, pool, list(itertools.pairwise(cuts)))
+        texts = rows.select(pl.col(names)).with_columns(pl.col(pl.Categorical).cast(pl.String))
+        assert distinct.keys.equals(texts.unique(maintain_order=True))
+        places = np.concatenate(
+            [
+                place[distinct.numbers[start:stop]]
+                for place, (start, stop) in zip(
+                    distinct.places_in(distinct.keys), itertools.pairwise(cuts), strict=True
+                )
+            ]
+        )
+        assert distinct.keys[places].equals(texts)
+        assert sum(int(counts.sum()) for counts in distinct.counts) == rows.height
+
+
+def test_more_keys_than_there_was_room_for():
+    rows = pl.DataFrame({"n": np.arange(200_000) % 150_000})
+    with ThreadPoolExecutor(1) as pool:
+        distinct = Distinct(rows, ("n",), pool, [(0, rows.height)])
+        assert distinct.keys["n"].to_list() == list(range(150_000))
+
+
+def test_columns_that_no_key_holds_are_refused():
+    rows = pl.DataFrame({"a": [0, 2**40], "b": [0, 2**40]})
+    with ThreadPoolExecutor(1) as pool, pytest.raises(GreenlangError) as refused:
+        _ = Distinct(rows, ("a", "b"), pool, [(0, 2)]).keys
+    assert refused.value.code == "BATCH_TOO_VARIED"

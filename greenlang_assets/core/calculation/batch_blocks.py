@@ -7,17 +7,19 @@ A hash for each row costs more than its calculation; a hash for each 65,536 rows
 leaves of the tree are: first the header, a record of what the rows are; then the blocks in the order of the
 rows. A block is, one after the other:
 
-* a line of canonical JSON: format, number of the first row, number of rows, of plans and of masses, and the
-  groups in the order in which the rows name them;
+* a line of canonical JSON: format, number of the first row, number of rows, of plans, of rows with gases and
+  of rows without figures, and the groups in the order in which the rows name them;
 * the SHA-256 of each plan (32 bytes) in the order in which the rows name them;
 * each row's plan and then each row's group by its place in these lists, uint16;
 * the quantities as given, float64; a row without one holds the one canonical NaN;
-* what became of each row, a byte: 0 where it has figures;
-* the masses that the plans give of the rows that have figures, row by row in the order of the columns, int64.
+* each row's CO2e, int64; 0 where it has no figures;
+* the places of the rows whose formula gives gases, uint16, and then row by row their gases in the order of
+  the header, int64;
+* the places of the rows without figures, uint16, and then why each has none, a byte.
 
-Numbers are little-endian. A plan's hash covers the question, factor, formula, GWP set and ratio of units, or
-the code of the refusal: plan, quantity and masses are the whole calculation of a row. Blocks do not depend
-on threads, on the machine or on how Polars numbers its categories.
+Numbers are little-endian, masses are milligrams. A plan's hash covers the question, factor, formula, GWP set
+and ratio of units, or the code of the refusal: plan, quantity and masses are the whole calculation of a row.
+Blocks do not depend on threads, on the machine or on how Polars numbers its categories.
 """
 
 from __future__ import annotations
@@ -31,18 +33,18 @@ import numpy as np
 import numpy.typing as npt
 
 from greenlang_assets.core.calculation import batch_kernels as kernel
-from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Calculated
+from greenlang_assets.core.calculation.batch_columns import GAS_COLUMNS, Calculated
 from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.provenance.merkle import leaf_hash
 
-FORMAT = "greenlang/rows@1"
+FORMAT = "greenlang/rows@2"
 #: Rows a block; places of plans and groups in it fit into sixteen bits.
 BLOCK = 65_536
 
 
 def header(by: tuple[str, ...]) -> bytes:
     """The first leaf: what the rows are."""
-    return canonical_bytes({"block": BLOCK, "by": list(by), "format": FORMAT, "masses": list(MASS_COLUMNS)})
+    return canonical_bytes({"block": BLOCK, "by": list(by), "format": FORMAT, "gases": list(GAS_COLUMNS)})
 
 
 def block_hashes(calculated: Calculated, threads: int, first: int = 0) -> list[bytes]:
@@ -89,41 +91,47 @@ class Packer:
         self.calculated, self.first = calculated, first
         self.hashes = calculated.answers.hashes
         self.groups = [list(row) for row in calculated.group_keys.iter_rows()] or [[]]
-        weights = 1 << np.arange(len(MASS_COLUMNS))
-        self.given = (calculated.answers.given @ weights).astype(np.uint8)
-        nothing = np.empty(0, dtype=np.int64)
-        self.masses = tuple(calculated.masses.get(name, nothing) for name in MASS_COLUMNS)
 
     def pieces(self, start: int) -> Iterator[Any]:
-        """The bytes of the block that begins with a row, piece by piece."""
+        """The bytes of the block that begins with a row, piece by piece; columns as they lie in memory."""
         rows = self.calculated
         stop = min(start + BLOCK, len(rows.plans))
-        count = stop - start
-        seen = np.full(len(self.given) + len(self.groups), -1, dtype=np.int32)
-        plans, groups = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
-        plan_codes, group_codes = np.empty(count, dtype="<u2"), np.empty(count, dtype="<u2")
-        packed = np.empty(count * len(MASS_COLUMNS), dtype="<i8")
-        plan_count, group_count, mass_count = kernel.pack_rows(
-            rows.plans, rows.groups, rows.statuses, self.given, self.masses, seen, plans, groups,
-            plan_codes, group_codes, packed, start, stop,
-        )  # fmt: skip
+        plans, plan_codes = _named(rows.plans, len(self.hashes), start, stop)
+        groups, group_codes = _named(rows.groups, len(self.groups), start, stop)
+        gases = rows.gases.between(start, stop)
+        statuses = rows.statuses[start:stop]
+        without = np.flatnonzero(statuses) if rows.without else np.empty(0, dtype=np.int64)
         said = {
             "first": self.first + start,
             "format": FORMAT,
-            "groups": [self.groups[number] for number in groups[:group_count].tolist()],
-            "masses": mass_count,
-            "plans": plan_count,
-            "rows": count,
+            "gases": len(gases.rows),
+            "groups": [self.groups[number] for number in groups.tolist()],
+            "plans": len(plans),
+            "rows": stop - start,
+            "without": len(without),
         }
         yield canonical_bytes(said) + b"\n"
-        yield self.hashes[plans[:plan_count]].tobytes()
+        yield self.hashes[plans].tobytes()
         yield plan_codes.data
         yield group_codes.data
         yield _quantities(rows.quantities[start:stop])
-        yield rows.statuses[start:stop].data
-        yield packed[:mass_count].data
+        yield rows.co2e[start:stop].astype("<i8", copy=False).data
+        yield (gases.rows - start).astype("<u2").data
+        yield gases.masses.astype("<i8", copy=False).data
+        yield without.astype("<u2").data
+        yield statuses[without].data
+
+
+def _named(
+    numbers: npt.NDArray[np.int32], count: int, start: int, stop: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
+    """What a range of rows names in the order of its appearance, and the place of each row's in it."""
+    seen, first = np.full(count, -1, dtype=np.int32), np.empty(count, dtype=np.int32)
+    codes = np.empty(stop - start, dtype="<u2")
+    return first[: kernel.number_names(numbers, seen, first, codes, start, stop)], codes
 
 
 def _quantities(given: npt.NDArray[np.float64]) -> Any:
     nothing = np.isnan(given)
-    return np.where(nothing, np.nan, given).astype("<f8").data if nothing.any() else given.astype("<f8").data
+    exact = np.where(nothing, np.nan, given) if nothing.any() else given
+    return exact.astype("<f8", copy=False).data

@@ -14,16 +14,18 @@ import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from greenlang_assets.core.calculation import batch_kernels as kernel
 from greenlang_assets.core.calculation import batch_layout as layout
-from greenlang_assets.core.calculation.batch_plans import MASSES, QUESTION
+from greenlang_assets.core.calculation.batch_plans import MASSES, QUESTION, ReadyFormula
 from greenlang_assets.core.calculation.batch_questions import Answers, Resolver
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.model import FormulaOutput
@@ -32,13 +34,49 @@ from greenlang_assets.core.formulas.rounding import PRECISION, publish_expr
 
 #: Columns of masses, in the order of the sums.
 MASS_COLUMNS = tuple(column for column, _ in MASSES.values())
-_BIOGENIC = MASSES["co2_biogenic"][0]
+#: Those of gases, which few formulas give; CO2e is the last of the masses and given by all.
+GAS_COLUMNS = MASS_COLUMNS[:-1]
+_CO2E = MASS_COLUMNS[-1]
 _KEY_PARTS = 4
-#: Distinct keys for which a thread makes room at first.
-_ROOM = 1 << 16
-_NOTHING = np.empty(0, dtype=np.int64)
+#: Distinct keys for which a thread makes room at first: two to this power.
+_ROOM = 16
+#: Bits of each part of a key at first: categories and years fit into fewer.
+_WIDTH = 15
 
 Codes = npt.NDArray[Any]
+
+
+def _room(shape: tuple[int, ...], dtype: Any) -> Codes:
+    """An array whose values are nothing yet, in memory that Arrow keeps between batches.
+
+    Memory fresh from the system is given and cleared page by page, which takes longer than the calculation.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return np.frombuffer(pa.allocate_buffer(size), dtype=dtype).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Gases:
+    """Masses of gases of those rows whose formula gives any.
+
+    Attributes:
+        rows: the rows, ascending, int64.
+        masses: (rows, :data:`GAS_COLUMNS`), milligrams, int64; zero where the formula does not give one.
+    """
+
+    rows: npt.NDArray[np.int64]
+    masses: npt.NDArray[np.int64]
+
+    def between(self, start: int, stop: int) -> Gases:
+        """Those of a range of rows."""
+        first, last = np.searchsorted(self.rows, [start, stop]).tolist()
+        return Gases(self.rows[first:last], self.masses[first:last])
+
+    def and_these(self, rows: Codes, masses: Codes) -> Gases:
+        """Together with those of other rows."""
+        every = np.concatenate([self.rows, rows])
+        order = np.argsort(every, kind="stable")
+        return Gases(every[order], np.concatenate([self.masses, masses])[order])
 
 
 @dataclass(frozen=True)
@@ -51,7 +89,8 @@ class Calculated:
         groups: number of each row's group, int32.
         group_keys: the groups, sorted; one without columns where nothing was to be summed by.
         statuses: ``batch_layout.FINE``, or why a row has no figures, uint8.
-        masses: milligrams by column, int64; what a formula does not give is zero here (``Answers.given``).
+        co2e: milligrams, int64; zero where a row has no figures.
+        gases: the gases beside it.
         quantities: as they were given, float64; NaN where there is none.
         sums: one row a group: its key, and exact sums of the masses as Int128.
         without: how many rows have no figures.
@@ -62,7 +101,8 @@ class Calculated:
     groups: npt.NDArray[np.int32]
     group_keys: pl.DataFrame
     statuses: npt.NDArray[np.uint8]
-    masses: dict[str, npt.NDArray[np.int64]]
+    co2e: npt.NDArray[np.int64]
+    gases: Gases
     quantities: npt.NDArray[np.float64]
     sums: pl.DataFrame
     without: int
@@ -73,21 +113,27 @@ class Calculated:
         converted: npt.NDArray[np.float64] = self.quantities * self.answers.ratios[self.plans]
         return converted
 
-    def frame(self, *texts: str) -> pl.DataFrame:
-        """The results as a table: plan columns (all of them unless named), quantity and masses.
+    def mass(self, column: str) -> pa.Array:
+        """Milligrams of each row as int64; null where its formula does not give the mass, or it has none."""
+        at = MASS_COLUMNS.index(column)
+        given = self.answers.given[:, at]
+        if not given.any():
+            return pa.nulls(len(self.plans), pa.int64())
+        values = self.co2e
+        if column != _CO2E:
+            values = _room(self.co2e.shape, np.int64)
+            values.fill(0)
+            values[self.gases.rows] = self.gases.masses[:, at]
+        if given.all() and not self.without:
+            return pa.array(values)
+        return pa.array(values, mask=~(given[self.plans] & (self.statuses == layout.FINE)))
 
-        A mass that the formula does not give, and every mass of a row without figures, is empty.
-        """
-        plan_columns = self.answers.columns.select(texts) if texts else self.answers.columns
-        coded = plan_columns.with_columns(pl.col(pl.String).cast(pl.Categorical()))
-        fine = self.statuses == layout.FINE
-        masses = {}
-        for at, name in enumerate(MASS_COLUMNS):
-            there = self.answers.given[:, at][self.plans] & fine
-            column = pl.Series(name, self.masses.get(name, np.zeros(len(fine), dtype=np.int64)))
-            masses[name] = column if there.all() else column.set(pl.Series(~there), None)
+    def frame(self) -> pl.DataFrame:
+        """The results as a table: plan columns, quantity and masses."""
+        coded = self.answers.columns.with_columns(pl.col(pl.String).cast(pl.Categorical()))
+        masses = [pl.Series(name, self.mass(name)) for name in MASS_COLUMNS]
         gathered = coded[self.plans].rechunk()
-        return gathered.with_columns(pl.Series("converted_quantity", self.converted), *masses.values())
+        return gathered.with_columns(pl.Series("converted_quantity", self.converted), *masses)
 
 
 @dataclass
@@ -105,57 +151,35 @@ class Batch:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     _known: Answers | None = field(default=None, init=False, repr=False)
 
-    def calculate(self, rows: pl.DataFrame, by: Sequence[str] = ()) -> Calculated:
+    def calculate(self, rows: pl.DataFrame, by: Sequence[str] = (), *, hashed: bool = False) -> Calculated:
         """Calculates rows.
 
         Args:
             rows: columns activity, region, unit (text or categorical), data_year (integer), quantity
                 (float64, may be empty) and those of ``by``; no other cell is empty.
             by: at most four columns by which the masses are summed.
+            hashed: whether the rows will be hashed: their plans are hashed while they are calculated.
 
         Raises:
             GreenlangError: ``BATCH_CELL_EMPTY``, ``BATCH_GROUP``, ``BATCH_TOO_VARIED``.
         """
         rows = rows.rechunk()
         _check(rows, by)
-        quantities = rows["quantity"].to_numpy()
+        ranges = _ranges(rows.height, self.threads)
         with ThreadPoolExecutor(self.threads) as pool:
-            ranges = _ranges(rows.height, self.threads)
-            questions = _distinct(rows, QUESTION, pool, ranges)
-            groups = _distinct(rows, by, pool, ranges)
-            answers = self._answers_to(questions.keys)
-            coefficients, direct, kinds = answers.coefficients
-            plan_of = questions.places_in(answers.questions)
-            group_keys = groups.keys.sort(by) if by else groups.keys
-            group_of = groups.places_in(group_keys)
-            # Zeros cost nothing until they are touched: most plans give CO2e alone.
-            masses = {
-                name: np.zeros(rows.height, dtype=np.int64) for name in MASS_COLUMNS if name != _BIOGENIC
-            }
-            if coefficients[:, layout.BIOGENIC].any():
-                masses[_BIOGENIC] = np.zeros(rows.height, dtype=np.int64)
-            statuses = np.zeros(rows.height, dtype=np.uint8)
-
-            def work(number: int) -> tuple[int, Codes]:
-                sums = np.zeros((group_keys.height, 2 * len(MASS_COLUMNS)), dtype=np.int64)
-                without = kernel.calculate_rows(
-                    questions.numbers, plan_of[number], coefficients, direct, kinds, quantities,
-                    groups.numbers, group_of[number],
-                    *(masses.get(name, _NOTHING) for name in MASS_COLUMNS),
-                    statuses, sums, *ranges[number],
-                )  # fmt: skip
-                return int(without), sums
-
-            parts = list(pool.map(work, range(len(ranges))))
-        plans, without = questions.numbers, sum(part[0] for part in parts)
-        sums = _exact_sums(np.sum([halves for _, halves in parts], axis=0))
-        if without and (statuses == layout.OTHER).any():
-            without -= _calculate_others(answers, plans, quantities, statuses, masses)
-            sums = _sum_again(masses, statuses, groups.numbers, group_keys.height)
-        table = _sums_table(group_keys, sums, masses)
-        return Calculated(
-            answers, plans, groups.numbers, group_keys, statuses, masses, quantities, table, without
-        )
+            # Groups are numbered while this thread answers the questions.
+            asked, grouped = Distinct(rows, QUESTION, pool, ranges), Distinct(rows, by, pool, ranges)
+            answers = self._answers_to(asked.keys)
+            group_keys = grouped.keys.sort(by) if by else grouped.keys
+            work = _Work(
+                answers, asked.numbers, asked.places_in(answers.questions), grouped.numbers,
+                grouped.places_in(group_keys), asked.counts, group_keys.height,
+                rows["quantity"].to_numpy(), ranges,
+            )  # fmt: skip
+            work.begin(pool)
+            if hashed:
+                _ = answers.hashes
+            return work.finished(group_keys)
 
     def _answers_to(self, questions: pl.DataFrame) -> Answers:
         """Plans of these questions and of all that were asked before: each is answered once."""
@@ -192,93 +216,191 @@ def _ranges(rows: int, threads: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(cuts))
 
 
-@dataclass(frozen=True)
-class _Distinct:
-    """Distinct keys of the rows.
+class Distinct:
+    """Distinct keys of the rows, numbered by the threads of a pool.
+
+    Args:
+        rows: the rows.
+        names: the columns of a key, at most four; none gives one key for all rows.
+        pool: the threads.
+        ranges: a job each.
 
     Attributes:
-        keys: the distinct keys in the order in which the rows name them.
-        numbers: each row's number of its key in its range.
-        places: for each range, the place of each of its numbers in ``keys``.
+        numbers: each row's number of its key in its range, int32, when :attr:`keys` was asked for.
     """
 
-    keys: pl.DataFrame
-    numbers: npt.NDArray[np.int32]
-    places: list[npt.NDArray[np.int32]]
+    def __init__(
+        self,
+        rows: pl.DataFrame,
+        names: Sequence[str],
+        pool: ThreadPoolExecutor,
+        ranges: list[tuple[int, int]],
+    ) -> None:
+        self._rows, self._names = rows, names
+        none = np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))
+        self._columns = [_codes(rows[name]) for name in names] or [none]
+        self.numbers = _room((rows.height,), np.int32)
+        self._jobs = [pool.submit(_number, self._columns, self.numbers, *bounds) for bounds in ranges]
+
+    @cached_property
+    def _found(self) -> tuple[pl.DataFrame, list[npt.NDArray[np.int32]]]:
+        seen = [job.result()[0] for job in self._jobs]
+        firsts = np.concatenate(seen)
+        # Ranges follow one another, so the first of equal keys is the one that appears first.
+        places = np.empty(len(firsts), dtype=np.int32)
+        which, _ = _number([codes[firsts] for codes in self._columns], places, 0, len(firsts))
+        cuts = np.cumsum([len(first) for first in seen])[:-1]
+        return _texts(self._rows, self._names, firsts[which]), np.split(places, cuts)
+
+    @property
+    def keys(self) -> pl.DataFrame:
+        """The distinct keys in the order in which the rows name them."""
+        return self._found[0]
+
+    @property
+    def counts(self) -> list[npt.NDArray[np.int64]]:
+        """For each range, how many of its rows have each of its numbers."""
+        return [job.result()[1] for job in self._jobs]
 
     def places_in(self, table: pl.DataFrame) -> list[npt.NDArray[np.int32]]:
         """For each range, the place of each of its numbers in a table that holds every key."""
-        if table is self.keys or not table.width:
-            return self.places
-        found = self.keys.join(
-            table.with_row_index("place"), on=table.columns, how="left", maintain_order="left"
-        )["place"]
+        keys, own = self._found
+        if table is keys or not table.width:
+            return own
+        found = keys.join(table.with_row_index("place"), on=table.columns, how="left", maintain_order="left")[
+            "place"
+        ]
         place = found.cast(pl.Int32).to_numpy()
-        return [place[places] for places in self.places]
+        return [place[places] for places in own]
 
 
-def _distinct(
-    rows: pl.DataFrame, names: Sequence[str], pool: ThreadPoolExecutor, ranges: list[tuple[int, int]]
-) -> _Distinct:
-    numbers = np.zeros(rows.height, dtype=np.int32)
-    if not names:
-        return _Distinct(pl.DataFrame([{}]), numbers, [np.zeros(1, dtype=np.int32)] * len(ranges))
-    parts = [_codes(rows[name]) for name in names]
-    none = np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))
-    columns = [codes for codes, _ in parts] + [none] * (_KEY_PARTS - len(parts))
-    sizes = np.array([size for _, size in parts] + [1] * (_KEY_PARTS - len(parts)), dtype=np.uint64)
-    if np.prod(sizes.astype(np.float64)) >= 2.0**63:
+def _number(
+    columns: Sequence[Codes], numbers: Codes, start: int, stop: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Numbers the keys of a range into ``numbers``.
+
+    Returns:
+        The row in which each key appeared first, and how many rows have it.
+    """
+    widths, fits, exponent = [_WIDTH] * _KEY_PARTS, _WIDTH, _ROOM
+    while True:
+        parts = [*columns, *[None] * (_KEY_PARTS - len(columns))]
+        # Four places a key: most are found where they are looked for first.
+        table = _room((4 << exponent, 2), np.uint64)
+        table.fill(0)
+        first, counts = np.empty((2, 1 << exponent), dtype=np.int64)
+        count = kernel.number_keys(
+            *parts, np.array(widths, dtype=np.uint64), fits, table, 64 - 2 - exponent, first, counts,
+            numbers, start, stop,
+        )  # fmt: skip
+        if count >= 0:
+            return first[:count], counts[:count]
+        if count == -1:
+            exponent += 2
+        else:
+            columns, widths = _measured(columns, start, stop)
+            fits = 63
+
+
+def _measured(columns: Sequence[Codes], start: int, stop: int) -> tuple[list[Codes], list[int]]:
+    """Columns from zero, and how many bits each takes."""
+    whole = [codes.astype(np.int64) for codes in columns]
+    lows = [int(codes[start:stop].min()) for codes in whole]
+    sizes = [int(codes[start:stop].max()) - low for codes, low in zip(whole, lows, strict=True)]
+    widths = [size.bit_length() for size in sizes] + [0] * (_KEY_PARTS - len(columns))
+    if sum(widths) > 63:
         raise GreenlangError(
             "BATCH_TOO_VARIED",
-            "the columns hold too many different values to be told apart",
-            found=", ".join(f"{name}: {size}" for name, (_, size) in zip(names, parts, strict=True)),
-            expected="a product below 2^63",
+            "the columns of a key hold too many different values to be told apart",
+            found=f"columns of {', '.join(map(str, widths))} bits",
+            expected="63 bits together",
         )
+    return [codes - low for codes, low in zip(whole, lows, strict=True)], widths
 
-    def work(bounds: tuple[int, int]) -> npt.NDArray[np.int64]:
-        room = _ROOM
-        while True:
-            first = np.empty(room, dtype=np.int64)
-            count = kernel.number_keys(
-                *columns, sizes, np.zeros(room * 4, dtype=np.uint64), np.empty(room * 4, dtype=np.int32),
-                first, numbers, *bounds,
-            )  # fmt: skip
-            if count >= 0:
-                return first[:count]
-            room *= 4
 
-    seen = list(pool.map(work, ranges))
-    firsts = np.concatenate(seen)
-    packed = np.zeros(len(firsts), dtype=np.uint64)
-    for codes, size in zip(columns, sizes, strict=True):
-        packed = packed * size + codes[firsts].astype(np.uint64)
-    # Ranges follow one another, so the first of equal keys is the one that appears first.
-    _, where, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    order = np.argsort(where)
-    place = np.empty(len(order), dtype=np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    cuts = np.cumsum([len(first) for first in seen])[:-1]
-    places = np.split(place[inverse], cuts)
-    return _Distinct(_texts(rows, names, firsts[where[order]]), numbers, places)
+@dataclass
+class _Work:
+    """Rows that are being calculated, a job for each range.
+
+    Attributes:
+        answers: the plans.
+        plans, groups: each row's number of its key, then of its plan and its group.
+        plan_of, group_of: for each range, plan and group of each number.
+        counts: for each range, how many rows have each number of a plan.
+        group_count: how many groups there are.
+        quantities: of the rows.
+        ranges: first row and the one after the last.
+    """
+
+    answers: Answers
+    plans: npt.NDArray[np.int32]
+    plan_of: list[npt.NDArray[np.int32]]
+    groups: npt.NDArray[np.int32]
+    group_of: list[npt.NDArray[np.int32]]
+    counts: list[npt.NDArray[np.int64]]
+    group_count: int
+    quantities: npt.NDArray[np.float64]
+    ranges: list[tuple[int, int]]
+
+    def begin(self, pool: ThreadPoolExecutor) -> None:
+        """Starts the jobs."""
+        rows, numbers = len(self.plans), range(len(self.ranges))
+        self.co2e, self.statuses = _room((rows,), np.int64), _room((rows,), np.uint8)
+        gives_gases = (self.answers.coefficients[2] & layout.GIVES_GASES).astype(bool)
+        with_gases = [
+            int(counts[gives_gases[plans]].sum())
+            for counts, plans in zip(self.counts, self.plan_of, strict=True)
+        ]
+        ends = np.cumsum([0, *with_gases]).tolist()
+        self.gas_rows = _room((ends[-1],), np.int64)
+        self.gases = _room((ends[-1], len(GAS_COLUMNS)), np.int64)
+        self._of_gases = [slice(*pair) for pair in itertools.pairwise(ends)]
+        self._jobs = [pool.submit(self._calculate, number) for number in numbers]
+
+    def _calculate(self, number: int) -> tuple[int, int, Codes]:
+        sums = np.zeros((self.group_count, 2 * len(MASS_COLUMNS)), dtype=np.int64)
+        mine = self._of_gases[number]
+        without, with_gases = kernel.calculate_rows(
+            self.plans, self.plan_of[number], *self.answers.coefficients, self.quantities, self.groups,
+            self.group_of[number], self.co2e, self.statuses, self.gas_rows[mine], self.gases[mine], sums,
+            *self.ranges[number],
+        )  # fmt: skip
+        return int(without), int(with_gases), sums
+
+    def finished(self, group_keys: pl.DataFrame) -> Calculated:
+        """What came of the rows."""
+        done = [job.result() for job in self._jobs]
+        without = sum(part[0] for part in done)
+        gases = Gases(self.gas_rows, self.gases)
+        if without:
+            # Rows without figures have no gases: what was kept for them at the end of each range is left out.
+            there = [
+                slice(mine.start, mine.start + part[1])
+                for mine, part in zip(self._of_gases, done, strict=True)
+            ]
+            gases = Gases(
+                np.concatenate([self.gas_rows[part] for part in there]),
+                np.concatenate([self.gases[part] for part in there]),
+            )
+        sums = _exact_sums(np.sum([halves for _, _, halves in done], axis=0))
+        calculated = Calculated(
+            self.answers, self.plans, self.groups, group_keys, self.statuses, self.co2e, gases,
+            self.quantities, _sums_table(group_keys, sums), without,
+        )  # fmt: skip
+        return _with_others(calculated) if without else calculated
 
 
 def _texts(rows: pl.DataFrame, names: Sequence[str], which: npt.NDArray[np.int64]) -> pl.DataFrame:
     """The keys in some rows as they are written: categories as texts, of which joins are sure."""
+    if not names:
+        return pl.DataFrame([{}])
     return rows.select(names)[which].with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
 
 
-def _codes(column: pl.Series) -> tuple[Codes, int]:
-    """A column as codes from zero, and how many there may be."""
-    if column.dtype == pl.String():
-        column = column.cast(pl.Categorical())
-    if column.dtype.is_integer():
-        codes = column.cast(pl.Int64).to_numpy()
-        low = codes.min(initial=0)
-        if low < 0:
-            codes = codes - low
-        return codes, int(codes.max(initial=0)) + 1
-    codes = column.to_physical().cast(pl.UInt32).to_numpy()
-    return codes, int(codes.max(initial=0)) + 1
+def _codes(column: pl.Series) -> Codes:
+    """A column as integers: texts as the codes of their categories."""
+    coded = column.cast(pl.Categorical()) if column.dtype == pl.String() else column
+    return coded.to_physical().to_numpy()
 
 
 def _exact_sums(halves: Codes) -> list[list[int]]:
@@ -288,55 +410,51 @@ def _exact_sums(halves: Codes) -> list[list[int]]:
     ]
 
 
-def _sums_table(
-    keys: pl.DataFrame, sums: list[list[int]], masses: dict[str, npt.NDArray[np.int64]]
-) -> pl.DataFrame:
+def _sums_table(keys: pl.DataFrame, sums: list[list[int]]) -> pl.DataFrame:
     columns = [
-        pl.Series(name, [row[at] for row in sums], dtype=pl.Int128)
-        for at, name in enumerate(MASS_COLUMNS)
-        if name in masses
+        pl.Series(name, [row[at] for row in sums], dtype=pl.Int128) for at, name in enumerate(MASS_COLUMNS)
     ]
     return keys.with_columns(columns) if keys.width else pl.DataFrame(columns)
 
 
-def _calculate_others(
-    answers: Answers,
-    plans: npt.NDArray[np.int32],
-    quantities: npt.NDArray[np.float64],
-    statuses: npt.NDArray[np.uint8],
-    masses: dict[str, npt.NDArray[np.int64]],
-) -> int:
-    """Rows whose formula is not linear, by its Polars expression; says how many got their figures."""
-    if _BIOGENIC not in masses:
-        masses[_BIOGENIC] = np.zeros(len(plans), dtype=np.int64)
+def _with_others(calculated: Calculated) -> Calculated:
+    """The same with the rows whose formula is not linear, each by its Polars expression."""
+    answers, statuses, gases = calculated.answers, calculated.statuses, calculated.gases
     others = np.flatnonzero(statuses == layout.OTHER)
-    formulas = answers.formulas[plans[others]]
-    done = 0
+    if not len(others):
+        return calculated
+    formulas = answers.formulas[calculated.plans[others]]
     for number in np.unique(formulas).tolist():
         ready = answers.ready[number]
         rows = others[formulas == number]
-        quantity = quantities[rows] * answers.ratios[plans[rows]]
+        quantity = calculated.converted[rows]
+        computed = _by_expression(ready, quantity)
         found = np.full(len(rows), layout.FINE, dtype=np.uint8)
-        outside = np.zeros(len(rows), dtype=bool)
-        if ready.bounds.minimum is not None:
-            outside |= quantity < ready.bounds.minimum
-        if ready.bounds.maximum is not None:
-            outside |= quantity > ready.bounds.maximum
-        results = compile_polars(ready.binding, ready.constants, {ready.bounds.symbol: "quantity"})
-        published = [item for item in ready.binding.outputs if item.symbol in MASSES]
-        computed = pl.DataFrame({"quantity": quantity}).select(
-            _milligrams(results[item.symbol], item) for item in published
-        )
-        lost = computed.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy()
-        found[lost] = layout.OVERFLOW
-        found[outside] = layout.OUT_OF_BOUNDS
+        found[computed.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy()] = layout.OVERFLOW
+        low, high = ready.bounds.minimum, ready.bounds.maximum
+        found[
+            (quantity < (-np.inf if low is None else low)) | (quantity > (np.inf if high is None else high))
+        ] = layout.OUT_OF_BOUNDS
         found[~np.isfinite(quantity)] = layout.NOT_FINITE
-        fine = found == layout.FINE
-        for name in computed.columns:
-            masses[name][rows[fine]] = computed[name].filter(pl.Series(fine)).to_numpy()
         statuses[rows] = found
-        done += int(fine.sum())
-    return done
+        fine = found == layout.FINE
+        figures = computed.filter(pl.Series(fine))
+        calculated.co2e[rows[fine]] = figures[_CO2E].to_numpy()
+        if any(ready.given[:-1]):
+            none = np.zeros(figures.height, dtype=np.int64)
+            masses = [figures[name].to_numpy() if name in figures.columns else none for name in GAS_COLUMNS]
+            gases = gases.and_these(rows[fine], np.column_stack(masses))
+    summed = _summed(calculated, gases)
+    without = int((statuses != layout.FINE).sum())
+    return replace(calculated, gases=gases, sums=_sums_table(calculated.group_keys, summed), without=without)
+
+
+def _by_expression(ready: ReadyFormula, quantity: npt.NDArray[np.float64]) -> pl.DataFrame:
+    """The masses that a formula gives for quantities; null where 64 bits do not hold one."""
+    results = compile_polars(ready.binding, ready.constants, {ready.bounds.symbol: "quantity"})
+    return pl.DataFrame({"quantity": quantity}).select(
+        _milligrams(results[item.symbol], item) for item in ready.binding.outputs if item.symbol in MASSES
+    )
 
 
 def _milligrams(value: pl.Expr, output: FormulaOutput) -> pl.Expr:
@@ -347,19 +465,13 @@ def _milligrams(value: pl.Expr, output: FormulaOutput) -> pl.Expr:
     return exact.cast(pl.Int64, strict=False).alias(MASSES[output.symbol][0])
 
 
-def _sum_again(
-    masses: dict[str, npt.NDArray[np.int64]],
-    statuses: npt.NDArray[np.uint8],
-    groups: npt.NDArray[np.int32],
-    count: int,
-) -> list[list[int]]:
+def _summed(calculated: Calculated, gases: Gases) -> list[list[int]]:
     """Sums over all rows by Polars, where some of them were not calculated by the loop."""
-    summed = (
-        pl.DataFrame({"group": groups, **masses})
-        .filter(pl.Series(statuses == layout.FINE))
-        .group_by("group")
-        .agg(pl.all().cast(pl.Int128).sum())
-    )
-    found = {row["group"]: row for row in summed.iter_rows(named=True)}
-    none: dict[str, int] = {}
-    return [[int(found.get(number, none).get(name, 0)) for name in MASS_COLUMNS] for number in range(count)]
+    with_gases = pl.DataFrame(dict(zip(GAS_COLUMNS, gases.masses.T, strict=True)))
+    parts = [
+        with_gases.with_columns(pl.Series("group", calculated.groups[gases.rows])),
+        pl.DataFrame({"group": calculated.groups, _CO2E: calculated.co2e}),
+    ]
+    every = pl.concat(parts, how="diagonal").group_by("group").agg(pl.all().cast(pl.Int128).sum())
+    found = {row["group"]: [row[name] for name in MASS_COLUMNS] for row in every.iter_rows(named=True)}
+    return [found[number] for number in range(calculated.group_keys.height)]

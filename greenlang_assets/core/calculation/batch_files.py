@@ -27,7 +27,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch import refused_rows
 from greenlang_assets.core.calculation.batch_blocks import (
     BLOCK,
@@ -225,7 +224,7 @@ class _Book:
 
     def add(self, chunk: pl.DataFrame, writers: ThreadPoolExecutor) -> None:
         """Calculates one chunk, has it written, and remembers what is left of it."""
-        calculated = self.batch.calculate(chunk, self.by)
+        calculated = self.batch.calculate(chunk, self.by, hashed=True)
         self.leaves += block_hashes(calculated, self.batch.threads, self.rows)
         numbers = self._number(calculated)
         self.sums.append(calculated.sums)
@@ -290,10 +289,9 @@ _NO_ROWS = pl.DataFrame(
 
 
 def _together(parts: list[pl.DataFrame], by: tuple[str, ...]) -> pl.DataFrame:
-    """The sums of all chunks by group; a mass that no plan of a chunk gives adds nothing."""
+    """The sums of all chunks by group."""
     masses = [pl.col(name).sum() for name in MASS_COLUMNS]
-    nothing = pl.DataFrame(schema=dict.fromkeys(MASS_COLUMNS, pl.Int128()))
-    every = pl.concat([*parts, nothing], how="diagonal").with_columns(pl.col(MASS_COLUMNS).fill_null(0))
+    every = pl.concat(parts)
     return every.group_by(by).agg(masses).sort(by) if by else every.select(masses)
 
 
@@ -302,14 +300,7 @@ def _write(path: Path, calculated: Calculated, by: tuple[str, ...], numbers: npt
     columns: dict[str, Any] = {name: _named(calculated.group_keys[name], calculated.groups) for name in by}
     columns["factor_id"] = _named(calculated.answers.columns["factor_id"], calculated.plans)
     columns["plan"] = pa.array(numbers[calculated.plans])
-    fine = calculated.statuses == layout.FINE
-    for at, name in enumerate(MASS_COLUMNS):
-        given = calculated.answers.given[:, at]
-        if name not in calculated.masses or not given.any():
-            columns[name] = pa.nulls(len(fine), pa.int64())
-            continue
-        empty = None if given.all() and not calculated.without else ~(given[calculated.plans] & fine)
-        columns[name] = pa.array(calculated.masses[name], mask=empty)
+    columns |= {name: calculated.mass(name) for name in MASS_COLUMNS}
     pq.write_table(
         pa.table(columns), path, compression="zstd", compression_level=1,
         use_dictionary=[*by, "factor_id"], write_statistics=False,

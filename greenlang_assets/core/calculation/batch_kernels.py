@@ -1,14 +1,15 @@
 """The loops over the rows of a batch, compiled to machine code.
 
 Belongs here: numbering distinct keys; multiplying, rounding and summing rows whose formula is linear in its
-activity; packing rows into the blocks that are hashed.
+activity; numbering what the rows of a block name.
 Does not belong here: what a key or a coefficient means (``batch_plans``, ``linear``), threads
 (``batch_columns``).
 
 Each loop runs without Python's lock over a range of rows and writes only into that range, so that threads
 share the arrays. Arithmetic is plain float64 without contraction or reordering: the same operations in the
 same order as ``core.formulas.evaluate``, and so the same integers. A sum is exact: it is kept in two words,
-one of the low halves and one of the high halves of its terms.
+one of the low halves and one of the high halves of its terms. Places are unsigned: a signed one would be
+looked at for being negative, row after row.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from greenlang_assets.core.calculation.batch_layout import (
     CH4,
     CO2,
     CO2E,
+    FINE,
+    GIVES_GASES,
     GWP_CH4,
     GWP_CO2,
     GWP_N2O,
@@ -37,200 +40,147 @@ from greenlang_assets.core.calculation.batch_layout import (
     OVERFLOW,
     RATIO,
     REFUSED,
-    WITH_MORE,
-)  # fmt: skip
-
-#: Rows that are calculated before they are summed: their results are still in the processor's cache.
-TILE = 1024
+)
 
 #: Typed as anything: numba's own types know neither arrays in ranges nor several results.
 _compiled: Any = numba.njit(nogil=True, cache=True)
 
 _LIMIT = 2.0**63
-_LARGEST = np.finfo(np.float64).max
 _LOW_BITS = 0xFFFFFFFF
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_ONE, _SHIFT = np.uint64(1), np.uint64(32)
+_ONE = np.uint64(1)
 
 
 @_compiled
 def number_keys(
-    first: Any, second: Any, third: Any, fourth: Any, sizes: Any, table: Any, numbers: Any, rows: Any,
-    out: Any, start: int, stop: int,
+    first: Any, second: Any, third: Any, fourth: Any, widths: Any, fits: int, table: Any, shift: int,
+    rows: Any, counts: Any, out: Any, start: int, stop: int,
 ) -> int:  # fmt: skip
     """Numbers the distinct keys of a range of rows by first appearance.
 
     Args:
-        first, second, third, fourth: the parts of a row's key, as codes.
-        sizes: how many codes each part has, uint64.
-        table: open addressing table of keys plus one, uint64 zeros, a power of two of them.
-        numbers: the number of each key of the table, int32.
+        first, second, third, fourth: the parts of a row's key, integers; None for parts that it lacks.
+        widths: how many bits each part takes in a key, uint64; 63 of them at most.
+        fits: how many bits every part must fit into, 63 where that is known.
+        table: open addressing table, zeros, (a power of two, 2) uint64: a key plus one, and its number.
+        shift: 64 less the exponent of that power.
         rows: takes the row in which each key appeared first, int64; its length is the largest number of keys.
+        counts: takes how many rows have each key, int64.
         out: takes the number of each row's key, int32.
         start, stop: the range.
 
     Returns:
-        How many keys there are; -1 where ``rows`` does not hold them.
+        How many keys there are; -1 where ``rows`` does not hold them, -2 where a part does not fit.
     """
-    mask = np.uint64(table.shape[0] - 1)
+    mask, high = np.uint64(table.shape[0] - 1), np.uint64(shift)
+    width_2, width_3, width_4 = widths[1], widths[2], widths[3]
     count = 0
+    every = np.uint64(0)
     for row in range(start, stop):
-        key = np.uint64(first[row]) * sizes[1] + np.uint64(second[row])
-        key = key * sizes[2] + np.uint64(third[row])
-        key = key * sizes[3] + np.uint64(fourth[row]) + _ONE
-        at = ((key * _GOLDEN) >> _SHIFT) & mask
+        part = np.uint64(first[row])
+        every, key = every | part, part
+        if second is not None:
+            part = np.uint64(second[row])
+            every, key = every | part, (key << width_2) | part
+        if third is not None:
+            part = np.uint64(third[row])
+            every, key = every | part, (key << width_3) | part
+        if fourth is not None:
+            part = np.uint64(fourth[row])
+            every, key = every | part, (key << width_4) | part
+        key += _ONE
+        at = (key * _GOLDEN) >> high
         while True:
-            found = table[at]
+            found = table[at, 0]
             if found == key:
-                out[row] = numbers[at]
+                number = table[at, 1]
+                counts[number] += 1
+                out[row] = np.int32(number)
                 break
             if found == 0:
                 if count == rows.shape[0]:
                     return -1
-                table[at] = key
-                numbers[at] = count
+                table[at, 0] = key
+                table[at, 1] = count
                 rows[count] = row
+                counts[count] = 1
                 out[row] = count
                 count += 1
                 break
             at = (at + _ONE) & mask
-    return count
+    return -2 if every >> np.uint64(fits) else count
 
 
 @_compiled
 def calculate_rows(
     plans: Any, plan_of: Any, coefficients: Any, direct: Any, kinds: Any, quantities: Any, groups: Any,
-    group_of: Any, co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any, statuses: Any, sums: Any,
-    start: int, stop: int,
-) -> int:  # fmt: skip
+    group_of: Any, co2e: Any, statuses: Any, gas_rows: Any, gases: Any, sums: Any, start: int, stop: int,
+) -> Any:  # fmt: skip
     """Calculates a range of rows and sums them by group.
 
-    Tile by tile: CO2e as quantity times ratio times one figure for all rows, without a look at whether they
-    have a result, which the processor does several at a time; then the rows whose plan gives gases, has two
-    figures or other bounds than none below zero, one by one; where a row of the tile has no result, the
-    tile's rows once more with their reasons; then the sums of CO2e.
+    Most rows are done by two figures: CO2e is quantity times ratio times figure. Where that gives nothing,
+    for the row or for its plan (whose figures are NaN then), all coefficients of the plan are used.
 
     Args:
         plans: each row's number of its key, int32; becomes the number of its plan.
         plan_of: plan of each number, int32.
         coefficients: (plans, ``WIDTH``) float64.
         direct: (plans, 2) float64, small enough for the processor's own cache: ratio and figure of a plan
-            that is ``LINEAR`` and no more, zeros of one ``WITH_MORE``, NaN of one not calculated here.
-        kinds: ``LINEAR``, ``WITH_MORE``, ``IS_REFUSED`` or ``IS_OTHER`` of each plan, uint8.
+            that gives CO2e alone, of no quantity below zero; else NaN.
+        kinds: 0, ``GIVES_GASES``, ``IS_REFUSED`` or ``IS_OTHER`` of each plan, uint8.
         quantities: float64 in the unit of the question; NaN where there is none.
         groups: each row's number of its key, int32; becomes the number of its group.
         group_of: group of each number, int32.
-        co2e: takes milligrams, int64.
-        co2, ch4, n2o, biogenic: the same, zeros, touched only where a plan gives them; ``biogenic`` may have
-            no rows where no plan gives any.
-        statuses: zeros, uint8; takes why a row has no figures.
-        sums: (groups, 10) int64, zeros; takes for each mass the sum of its low 32 bits and of the rest.
+        co2e: takes milligrams, int64; 0 where the row has no figures.
+        statuses: takes ``FINE`` or why a row has no figures, uint8.
+        gas_rows: takes the rows that have gases, int64.
+        gases: takes their milligrams of CO2, CH4, N2O and biogenic CO2, (rows, 4) int64.
+        sums: (groups, 10) int64, zeros; takes for each mass, the gases first, the sum of its low 32 bits and
+            of the rest.
         start, stop: the range.
 
     Returns:
-        How many rows have no figures.
+        How many rows have no figures, and how many have gases.
     """
-    without = 0
-    for at in range(start, stop, TILE):
-        end = min(at + TILE, stop)
-        wrong: Any = 0
-        some: Any = 0
-        for row in range(at, end):
-            plan = plan_of[plans[row]]
-            plans[row] = plan
-            groups[row] = group_of[groups[row]]
-            quantity = quantities[row] * direct[plan, 0]
-            e = np.rint(quantity * direct[plan, 1] * 1e6)
-            fits = (quantity >= 0.0) & (quantity <= _LARGEST) & (abs(e) < _LIMIT)
-            wrong += 1 - np.int64(fits)
-            some |= kinds[plan]
-            co2e[row] = np.int64(e)
-        if some & WITH_MORE:
-            for row in range(at, end):
-                if kinds[plans[row]] & WITH_MORE:
-                    wrong += _with_more(
-                        coefficients[plans[row]], quantities[row], row, groups[row],
-                        co2, ch4, n2o, biogenic, co2e, sums,
-                    )  # fmt: skip
-        if wrong:
-            without += _refuse(plans, coefficients, kinds, quantities, co2e, statuses, at, end)
-        for row in range(at, end):
-            group = groups[row]
-            sums[group, 8] += co2e[row] & _LOW_BITS
-            sums[group, 9] += co2e[row] >> 32
-    return without
-
-
-@_compiled
-def _with_more(
-    by: Any, given: float, row: int, group: int, co2: Any, ch4: Any, n2o: Any, biogenic: Any, co2e: Any,
-    sums: Any,
-) -> int:  # fmt: skip
-    """One row by all its coefficients: stored and summed if all of it fits, else 1 and nothing of it."""
-    quantity = given * by[RATIO]
-    a = quantity * by[CO2] * by[CO2 + 1]
-    b = quantity * by[CH4] * by[CH4 + 1]
-    c = quantity * by[N2O] * by[N2O + 1]
-    d = quantity * by[BIOGENIC] * by[BIOGENIC + 1]
-    e = a * by[GWP_CO2] + b * by[GWP_CH4] + c * by[GWP_N2O] + quantity * by[CO2E] * by[CO2E + 1]
-    if not (quantity >= by[LOW] and quantity <= by[HIGH]):
-        return 1
-    if not (_fits(a) and _fits(b) and _fits(c) and _fits(d) and _fits(e)):
-        return 1
-    co2[row] = np.int64(np.rint(a * 1e6))
-    ch4[row] = np.int64(np.rint(b * 1e6))
-    n2o[row] = np.int64(np.rint(c * 1e6))
-    co2e[row] = np.int64(np.rint(e * 1e6))
-    sums[group, 0] += co2[row] & _LOW_BITS
-    sums[group, 1] += co2[row] >> 32
-    sums[group, 2] += ch4[row] & _LOW_BITS
-    sums[group, 3] += ch4[row] >> 32
-    sums[group, 4] += n2o[row] & _LOW_BITS
-    sums[group, 5] += n2o[row] >> 32
-    if biogenic.shape[0] > 0:
-        biogenic[row] = np.int64(np.rint(d * 1e6))
-        sums[group, 6] += biogenic[row] & _LOW_BITS
-        sums[group, 7] += biogenic[row] >> 32
-    return 0
-
-
-@_compiled
-def _refuse(
-    plans: Any,
-    coefficients: Any,
-    kinds: Any,
-    quantities: Any,
-    co2e: Any,
-    statuses: Any,
-    start: int,
-    stop: int,
-) -> int:
-    """Says why rows of a tile have no figures; returns how many have none. Their gases were never stored."""
-    without = 0
+    without, with_gases = 0, 0
     for row in range(start, stop):
-        plan = plans[row]
-        by = coefficients[plan]
-        quantity = quantities[row] * by[RATIO]
-        a = quantity * by[CO2] * by[CO2 + 1]
-        b = quantity * by[CH4] * by[CH4 + 1]
-        c = quantity * by[N2O] * by[N2O + 1]
-        d = quantity * by[BIOGENIC] * by[BIOGENIC + 1]
-        e = a * by[GWP_CO2] + b * by[GWP_CH4] + c * by[GWP_N2O] + quantity * by[CO2E] * by[CO2E + 1]
-        if kinds[plan] & IS_REFUSED:
-            statuses[row] = REFUSED
-        elif kinds[plan] & IS_OTHER:
-            statuses[row] = OTHER
-        elif not np.isfinite(quantity):
-            statuses[row] = NOT_FINITE
-        elif quantity < by[LOW] or quantity > by[HIGH]:
-            statuses[row] = OUT_OF_BOUNDS
-        elif not (_fits(a) and _fits(b) and _fits(c) and _fits(d) and _fits(e)):
-            statuses[row] = OVERFLOW
+        plan = np.uint32(plan_of[np.uint32(plans[row])])
+        plans[row] = plan
+        group = np.uint32(group_of[np.uint32(groups[row])])
+        groups[row] = group
+        quantity = quantities[row] * direct[plan, 0]
+        e = np.rint(quantity * direct[plan, 1] * 1e6)
+        if (quantity >= 0.0) & (abs(e) < _LIMIT):
+            whole = np.int64(e)
+            statuses[row] = FINE
         else:
-            continue
-        without += 1
-        co2e[row] = 0
-    return without
+            by = coefficients[plan]
+            quantity = quantities[row] * by[RATIO]
+            a = quantity * by[CO2] * by[CO2 + 1]
+            b = quantity * by[CH4] * by[CH4 + 1]
+            c = quantity * by[N2O] * by[N2O + 1]
+            d = quantity * by[BIOGENIC] * by[BIOGENIC + 1]
+            e = a * by[GWP_CO2] + b * by[GWP_CH4] + c * by[GWP_N2O] + quantity * by[CO2E] * by[CO2E + 1]
+            fits = _fits(a) and _fits(b) and _fits(c) and _fits(d) and _fits(e)
+            status = _status(kinds[plan], quantity, by[LOW], by[HIGH], fits)
+            statuses[row] = status
+            if status != FINE:
+                co2e[row] = 0
+                without += 1
+                continue
+            whole = np.int64(np.rint(e * 1e6))
+            if kinds[plan] & GIVES_GASES:
+                gas_rows[with_gases] = row
+                for number, mass in enumerate((a, b, c, d)):
+                    milligrams = np.int64(np.rint(mass * 1e6))
+                    gases[with_gases, number] = milligrams
+                    sums[group, 2 * number] += milligrams & _LOW_BITS
+                    sums[group, 2 * number + 1] += milligrams >> 32
+                with_gases += 1
+        co2e[row] = whole
+        sums[group, 8] += whole & _LOW_BITS
+        sums[group, 9] += whole >> 32
+    return without, with_gases
 
 
 @_compiled
@@ -239,50 +189,40 @@ def _fits(kilograms: float) -> bool:
 
 
 @_compiled
-def pack_rows(
-    plans: Any, groups: Any, statuses: Any, given: Any, masses: Any, seen: Any, first_plans: Any,
-    first_groups: Any, plan_codes: Any, group_codes: Any, packed: Any, start: int, stop: int,
-) -> Any:  # fmt: skip
-    """Writes a range of rows as codes and packed masses, whatever the numbers of plans and groups are.
+def _status(kind: int, quantity: float, low: float, high: float, fits: bool) -> int:
+    """What becomes of a row, by what stands first in its way."""
+    if kind & IS_REFUSED:
+        return REFUSED
+    if kind & IS_OTHER:
+        return OTHER
+    if not np.isfinite(quantity):
+        return NOT_FINITE
+    if quantity < low or quantity > high:
+        return OUT_OF_BOUNDS
+    return FINE if fits else OVERFLOW
+
+
+@_compiled
+def number_names(numbers: Any, seen: Any, first: Any, codes: Any, start: int, stop: int) -> int:
+    """Numbers what a range of rows names by first appearance, whatever its numbers elsewhere are.
 
     Args:
-        plans: number of each row's plan, int32.
-        groups: number of each row's group, int32.
-        statuses: why a row has no figures, uint8.
-        given: bit ``n`` of a plan says that it gives mass ``n``, uint8.
-        masses: the masses, int64 each; one without rows is all zeros.
-        seen: -1 for each plan and then for each group, int32; becomes the code of those that appear.
-        first_plans, first_groups: take the plans and groups in the order in which they appear, int32.
-        plan_codes, group_codes: take each row's codes by first appearance, uint16.
-        packed: takes the masses of all rows that have figures, row by row, int64.
+        numbers: what each row names, int32.
+        seen: -1 for each that there is, int32.
+        first: takes those that appear, in the order in which they do, int32.
+        codes: takes each row's place in ``first``, uint16.
         start, stop: the range.
 
     Returns:
-        How many plans, groups and masses were written.
+        How many appear.
     """
-    plan_count, group_count, mass_count = 0, 0, 0
-    after = given.shape[0]
+    count = 0
     for row in range(start, stop):
-        plan = plans[row]
-        if seen[plan] < 0:
-            seen[plan] = plan_count
-            first_plans[plan_count] = plan
-            plan_count += 1
-        plan_codes[row - start] = seen[plan]
-        group = groups[row]
-        if seen[after + group] < 0:
-            seen[after + group] = group_count
-            first_groups[group_count] = group
-            group_count += 1
-        group_codes[row - start] = seen[after + group]
-        if statuses[row] == 0:
-            bits = given[plan]
-            for number in range(len(masses)):
-                if bits >> number & 1:
-                    packed[mass_count] = masses[number][row] if masses[number].shape[0] else 0
-                    mass_count += 1
-    for number in range(plan_count):
-        seen[first_plans[number]] = -1
-    for number in range(group_count):
-        seen[after + first_groups[number]] = -1
-    return plan_count, group_count, mass_count
+        named = np.uint32(numbers[row])
+        code = seen[named]
+        if code < 0:
+            code = seen[named] = count
+            first[count] = named
+            count += 1
+        codes[np.uint32(row - start)] = code
+    return count

@@ -18,5 +18,5 @@ RATIO, LOW, HIGH, CO2, CH4, N2O, BIOGENIC, GWP_CO2, GWP_CH4, GWP_N2O, CO2E = (
     14,
 )
 WIDTH = 16
-#: What a plan is: CO2e as quantity times ratio times one figure, more than that, or none of the loop.
-LINEAR, WITH_MORE, IS_REFUSED, IS_OTHER = 0, 1, 2, 4
+#: What a plan is, where it is not one of CO2e alone: one that gives gases, or none of the loop.
+GIVES_GASES, IS_REFUSED, IS_OTHER = 1, 2, 4

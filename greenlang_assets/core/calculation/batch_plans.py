@@ -26,6 +26,7 @@ from greenlang_assets.core.formulas.binding import Binding
 from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.formulas.rounding import PRECISION
 from greenlang_assets.core.gwp import GwpTable
+from greenlang_assets.core.provenance.canonical import content_sha256
 from greenlang_assets.core.tenants.contracts import ACTIVITY
 
 #: Output of a formula → column of the lines. Each is in kilograms, at six decimals: whole milligrams.
@@ -72,10 +73,17 @@ class ReadyFormula:
         return coefficients(self.binding, self.constants, self.bounds.minimum, self.bounds.maximum)
 
     @cached_property
-    def identity(self) -> list[str]:
-        """The hashes of formula, factor and GWPs."""
+    def given(self) -> tuple[bool, ...]:
+        """Which of :data:`MASSES` it gives."""
+        symbols = {item.symbol for item in self.binding.outputs}
+        return tuple(name in symbols for name in MASSES)
+
+    @cached_property
+    def identity(self) -> str:
+        """The SHA-256, in hexadecimal, of the hashes of formula, factor and GWPs."""
         columns = self.columns
-        return [columns[name] for name in ("formula_sha256", "factor_sha256", "gwp_sha256")]
+        hashes = [columns[name] for name in ("formula_sha256", "factor_sha256", "gwp_sha256")]
+        return content_sha256(hashes)
 
     @cached_property
     def columns(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ the look-up.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -26,7 +26,6 @@ from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch_plans import (
     FORMULA_COLUMNS,
     MASSES,
-    QUESTION,
     Plan,
     ReadyFormula,
     methods_of,
@@ -60,6 +59,7 @@ class Answers:
         ratios: of the units, float64.
         refused: question → why it has no plan.
         ready: the formulas.
+        tables: the same, as the loops take them.
         catalogue: where ``rows`` count.
     """
 
@@ -71,6 +71,7 @@ class Answers:
     ratios: npt.NDArray[np.float64]
     refused: Mapping[int, GreenlangError]
     ready: list[ReadyFormula]
+    tables: FormulaTables
     catalogue: Catalogue
 
     def __len__(self) -> int:
@@ -89,47 +90,35 @@ class Answers:
     def coefficients(
         self,
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-        """What the loop takes of each plan: all coefficients, those of the plain ones, and its kind."""
-        table = np.zeros((len(self.ready) + 1, layout.WIDTH))
-        kinds = np.full(len(self.ready) + 1, layout.IS_OTHER, dtype=np.uint8)
-        kinds[-1] = layout.IS_REFUSED
-        for number in np.unique(self.formulas[self.formulas >= 0]).tolist():
-            row = self.ready[number].coefficients
-            if row is not None:
-                table[number] = row
-                kinds[number] = layout.LINEAR if _is_plain(row) else layout.WITH_MORE
-        found, kind = table[self.formulas], kinds[self.formulas]
+        """What the loop takes of each plan: all coefficients, the two of a plain one, and its kind."""
+        found = self.tables.coefficients[self.formulas]
         found[:, layout.RATIO] = self.ratios
         direct = found[:, [layout.RATIO, layout.CO2E]]
-        direct[kind == layout.WITH_MORE] = 0.0
-        direct[kind > layout.WITH_MORE] = np.nan
-        return found, np.ascontiguousarray(direct), kind
+        direct[~self.tables.plain[self.formulas]] = np.nan
+        return found, direct, self.tables.kinds[self.formulas]
 
     @cached_property
     def given(self) -> npt.NDArray[np.bool_]:
         """Which masses each plan gives: (plans, masses)."""
-        by_formula = np.zeros((len(self.ready) + 1, len(MASSES)), dtype=bool)
-        for number in np.unique(self.formulas[self.formulas >= 0]).tolist():
-            symbols = {item.symbol for item in self.ready[number].binding.outputs}
-            by_formula[number] = [name in symbols for name in MASSES]
-        return by_formula[self.formulas]
+        given: npt.NDArray[np.bool_] = self.tables.given[self.formulas]
+        return given
 
     @cached_property
     def hashes(self) -> npt.NDArray[np.uint8]:
         """The SHA-256 of each plan, (plans, 32) bytes: its question and how it is calculated, or refused."""
         texts = {number: number_text(number) for number in np.unique(self.ratios).tolist()}
         cells = (self.formulas.tolist(), self.levels.to_list(), self.distances.tolist(), self.ratios.tolist())
-        digests = []
-        for number, (question, formula, level, distance, times) in enumerate(
-            zip(self.questions.iter_rows(), *cells, strict=True)
-        ):
-            said = (
-                (question, self.refused[number].code)
-                if formula < 0
-                else (question, self.ready[formula].identity, level, distance, texts[times])
+        identities = self.tables.identities
+        said = [
+            (question, identities[formula], level, distance, texts[times])
+            if formula >= 0
+            else (question, self.refused[number].code)
+            for number, (question, formula, level, distance, times) in enumerate(
+                zip(self.questions.iter_rows(), *cells, strict=True)
             )
-            digests.append(hashlib.sha256(orjson.dumps(said)).digest())
-        return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
+        ]
+        digests = b"".join([hashlib.sha256(orjson.dumps(plan)).digest() for plan in said])
+        return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
 
     @cached_property
     def columns(self) -> pl.DataFrame:
@@ -147,6 +136,56 @@ class Answers:
         )
 
 
+@dataclass(frozen=True)
+class FormulaTables:
+    """What the loops take of formulas, a row each; the last row stands for questions that are refused.
+
+    Attributes:
+        coefficients: (formulas + 1, ``batch_layout.WIDTH``) float64; zeros where a formula is not linear.
+        plain: whether CO2e is the quantity by one figure, of any quantity not below zero, and nothing else is
+            given.
+        kinds: ``batch_layout.GIVES_GASES`` and the like, uint8.
+        given: (formulas + 1, masses): which masses it gives.
+        identities: the SHA-256 of a formula with its factor and GWPs, in hexadecimal.
+    """
+
+    coefficients: npt.NDArray[np.float64]
+    plain: npt.NDArray[np.bool_]
+    kinds: npt.NDArray[np.uint8]
+    given: npt.NDArray[np.bool_]
+    identities: list[str]
+
+    @classmethod
+    def of(cls, formulas: Sequence[ReadyFormula]) -> FormulaTables:
+        """The tables of some formulas and of refusals."""
+        nothing = np.zeros(layout.WIDTH)
+        rows, kinds, plain = [], [], []
+        for item in formulas:
+            row = item.coefficients
+            gases = any(item.given[:-1])
+            rows.append(nothing if row is None else row)
+            kinds.append(layout.IS_OTHER if row is None else layout.GIVES_GASES * gases)
+            plain.append(row is not None and not gases and _is_plain(row))
+        return cls(
+            coefficients=np.array([*rows, nothing]),
+            plain=np.array([*plain, False]),
+            kinds=np.array([*kinds, layout.IS_REFUSED], dtype=np.uint8),
+            given=np.array([*(item.given for item in formulas), (False,) * len(MASSES)], dtype=bool),
+            identities=[item.identity for item in formulas],
+        )
+
+    def and_these(self, formulas: Sequence[ReadyFormula]) -> FormulaTables:
+        """The tables of these formulas after the ones that are there."""
+        new = FormulaTables.of(formulas)
+        return FormulaTables(
+            coefficients=np.concatenate([self.coefficients[:-1], new.coefficients]),
+            plain=np.concatenate([self.plain[:-1], new.plain]),
+            kinds=np.concatenate([self.kinds[:-1], new.kinds]),
+            given=np.concatenate([self.given[:-1], new.given]),
+            identities=[*self.identities, *new.identities],
+        )
+
+
 class Resolver:
     """Answers questions over one catalogue and library, and keeps what it made ready.
 
@@ -159,6 +198,7 @@ class Resolver:
     def __init__(self, catalogue: Catalogue, library: Library, gwp: GwpTable) -> None:
         self.catalogue, self.library, self.gwp = catalogue, library, gwp
         self._ready: list[ReadyFormula] = []
+        self._tables = FormulaTables.of([])
         self._numbers: dict[str, npt.NDArray[np.int32]] = {}
         self._prepared: tuple[pl.DataFrame, pl.DataFrame] | None = None
 
@@ -166,10 +206,9 @@ class Resolver:
         """The plans of distinct questions.
 
         Args:
-            questions: columns :data:`batch_plans.QUESTION` as texts and integers, no row twice.
+            questions: the columns :data:`batch_plans.QUESTION` as texts and integers, no row twice.
             method: contract ``method``.
         """
-        questions = questions.select(QUESTION)
         found = self._joined(questions, method)
         rows = found["row"].fill_null(-1).to_numpy().copy()
         distances = (found["data_year"] - found["year"]).fill_null(0).to_numpy().copy()
@@ -192,8 +231,14 @@ class Resolver:
             levels[number], distances[number] = plan.match.matched_level, plan.match.year_distance
         return Answers(
             questions, formulas, rows, pl.Series(levels, dtype=pl.String), distances, ratios, refused,
-            self._ready, self.catalogue,
+            self._ready, self._known_tables(), self.catalogue,
         )  # fmt: skip
+
+    def _known_tables(self) -> FormulaTables:
+        new = self._ready[len(self._tables.identities) :]
+        if new:
+            self._tables = self._tables.and_these(new)
+        return self._tables
 
     @cached_property
     def _exact(self) -> pl.DataFrame:
@@ -292,10 +337,13 @@ class Resolver:
 
 
 def _is_plain(row: npt.NDArray[np.float64]) -> bool:
-    """CO2e by one figure, no gas, any quantity that is not negative."""
-    gases = row[[layout.CO2, layout.CH4, layout.N2O, layout.BIOGENIC]].any()
-    bounds = row[layout.LOW] == 0.0 and row[layout.HIGH] == np.finfo(np.float64).max
-    return not gases and bounds and bool(row[layout.CO2E + 1] == 1.0)
+    """CO2e by one figure, of any quantity that is not negative."""
+    return bool(
+        row[layout.LOW] == 0.0
+        and row[layout.HIGH] == np.finfo(np.float64).max
+        and row[layout.CO2E + 1] == 1.0
+        and not row[[layout.CO2, layout.CH4, layout.N2O, layout.BIOGENIC]].any()
+    )
 
 
 #: Numbers of formulas that were not yet made ready, and of factors that have none for batches.
