@@ -402,7 +402,7 @@ def test_keys_are_numbered_by_their_first_appearance(cells, names, parts):
             ]
         )
         assert distinct.keys[places].equals(texts)
-        assert sum(int(counts.sum()) for counts in distinct.counts) == rows.height
+        assert sum(int(job.result().sum()) for job in distinct.counted()) == rows.height
 
 
 def test_more_keys_than_there_was_room_for():
@@ -413,7 +413,8 @@ def test_more_keys_than_there_was_room_for():
 
 
 def test_columns_that_no_key_holds_are_refused():
-    rows = pl.DataFrame({"a": [0, 2**40], "b": [0, 2**40]})
+    numbers = np.arange(70_000)
+    rows = pl.DataFrame(dict.fromkeys("abcd", numbers))
     with ThreadPoolExecutor(1) as pool, pytest.raises(GreenlangError) as refused:
-        _ = Distinct(rows, ("a", "b"), pool, [(0, 2)]).keys
+        _ = Distinct(rows, ("a", "b", "c", "d"), pool, [(0, rows.height)]).keys
     assert refused.value.code == "BATCH_TOO_VARIED"

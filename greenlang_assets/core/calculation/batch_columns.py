@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -37,11 +37,11 @@ MASS_COLUMNS = tuple(column for column, _ in MASSES.values())
 #: Those of gases, which few formulas give; CO2e is the last of the masses and given by all.
 GAS_COLUMNS = MASS_COLUMNS[:-1]
 _CO2E = MASS_COLUMNS[-1]
-_KEY_PARTS = 4
+_KEY_PARTS, _KEY_BITS = 4, 63
 #: Distinct keys for which a thread makes room at first: two to this power.
 _ROOM = 16
-#: Bits of each part of a key at first: categories and years fit into fewer.
-_WIDTH = 15
+#: One row in so many is looked at for the bits that a key's parts take; whether all fit is seen on the way.
+_LOOKED_AT = 101
 
 Codes = npt.NDArray[Any]
 
@@ -113,20 +113,31 @@ class Calculated:
         converted: npt.NDArray[np.float64] = self.quantities * self.answers.ratios[self.plans]
         return converted
 
+    def between(self, start: int, stop: int) -> Calculated:
+        """A range of the rows; the sums stay those of all."""
+        gases, statuses = self.gases.between(start, stop), self.statuses[start:stop]
+        return replace(
+            self, plans=self.plans[start:stop], groups=self.groups[start:stop], statuses=statuses,
+            co2e=self.co2e[start:stop], gases=Gases(gases.rows - start, gases.masses),
+            quantities=self.quantities[start:stop],
+            without=int((statuses != layout.FINE).sum()) if self.without else 0,
+        )  # fmt: skip
+
     def mass(self, column: str) -> pa.Array:
         """Milligrams of each row as int64; null where its formula does not give the mass, or it has none."""
-        at = MASS_COLUMNS.index(column)
-        given = self.answers.given[:, at]
+        given = self.answers.given[:, MASS_COLUMNS.index(column)]
+        if column == _CO2E:
+            return pa.array(self.co2e, mask=self.statuses != layout.FINE if self.without else None)
         if not given.any():
             return pa.nulls(len(self.plans), pa.int64())
-        values = self.co2e
-        if column != _CO2E:
-            values = _room(self.co2e.shape, np.int64)
-            values.fill(0)
-            values[self.gases.rows] = self.gases.masses[:, at]
-        if given.all() and not self.without:
-            return pa.array(values)
-        return pa.array(values, mask=~(given[self.plans] & (self.statuses == layout.FINE)))
+        there = given[self.plans[self.gases.rows]]
+        rows = self.gases.rows[there]
+        values, valid = _room(self.co2e.shape, np.int64), np.zeros(self.co2e.shape, dtype=bool)
+        values.fill(0)
+        values[rows] = self.gases.masses[there, GAS_COLUMNS.index(column)]
+        valid[rows] = True
+        bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+        return pa.Array.from_buffers(pa.int64(), len(values), [bits, pa.py_buffer(values)])
 
     def frame(self) -> pl.DataFrame:
         """The results as a table: plan columns, quantity and masses."""
@@ -169,11 +180,12 @@ class Batch:
         with ThreadPoolExecutor(self.threads) as pool:
             # Groups are numbered while this thread answers the questions.
             asked, grouped = Distinct(rows, QUESTION, pool, ranges), Distinct(rows, by, pool, ranges)
-            answers = self._answers_to(asked.keys)
+            keys, counted = asked.keys, asked.counted()
+            answers = self._answers_to(keys)
             group_keys = grouped.keys.sort(by) if by else grouped.keys
             work = _Work(
                 answers, asked.numbers, asked.places_in(answers.questions), grouped.numbers,
-                grouped.places_in(group_keys), asked.counts, group_keys.height,
+                grouped.places_in(group_keys), counted, group_keys.height,
                 rows["quantity"].to_numpy(), ranges,
             )  # fmt: skip
             work.begin(pool)
@@ -187,9 +199,9 @@ class Batch:
         if known is None:
             known = self.resolver.answer(questions, self.method)
         else:
-            new = questions.join(known.questions, on=QUESTION, how="anti")
+            new = questions.join(known.questions, on=QUESTION, how="anti", maintain_order="left")
             if new.height:
-                known = self.resolver.answer(pl.concat([known.questions, new.select(QUESTION)]), self.method)
+                known = known.and_these(self.resolver.answer(new, self.method))
         self._known = known
         return known
 
@@ -236,7 +248,7 @@ class Distinct:
         pool: ThreadPoolExecutor,
         ranges: list[tuple[int, int]],
     ) -> None:
-        self._rows, self._names = rows, names
+        self._rows, self._names, self._pool, self._ranges = rows, names, pool, ranges
         none = np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))
         self._columns = [_codes(rows[name]) for name in names] or [none]
         self.numbers = _room((rows.height,), np.int32)
@@ -244,11 +256,11 @@ class Distinct:
 
     @cached_property
     def _found(self) -> tuple[pl.DataFrame, list[npt.NDArray[np.int32]]]:
-        seen = [job.result()[0] for job in self._jobs]
+        seen = [job.result() for job in self._jobs]
         firsts = np.concatenate(seen)
         # Ranges follow one another, so the first of equal keys is the one that appears first.
         places = np.empty(len(firsts), dtype=np.int32)
-        which, _ = _number([codes[firsts] for codes in self._columns], places, 0, len(firsts))
+        which = _number([codes[firsts] for codes in self._columns], places, 0, len(firsts))
         cuts = np.cumsum([len(first) for first in seen])[:-1]
         return _texts(self._rows, self._names, firsts[which]), np.split(places, cuts)
 
@@ -257,10 +269,17 @@ class Distinct:
         """The distinct keys in the order in which the rows name them."""
         return self._found[0]
 
-    @property
-    def counts(self) -> list[npt.NDArray[np.int64]]:
-        """For each range, how many of its rows have each of its numbers."""
-        return [job.result()[1] for job in self._jobs]
+    def counted(self) -> list[Future[npt.NDArray[np.int64]]]:
+        """For each range, how many of its rows have each of its numbers: jobs of the same pool."""
+        return [
+            self._pool.submit(self._count, len(job.result()), bounds)
+            for job, bounds in zip(self._jobs, self._ranges, strict=True)
+        ]
+
+    def _count(self, keys: int, bounds: tuple[int, int]) -> npt.NDArray[np.int64]:
+        counts = np.zeros(keys, dtype=np.int64)
+        kernel.count_rows(self.numbers, counts, *bounds)
+        return counts
 
     def places_in(self, table: pl.DataFrame) -> list[npt.NDArray[np.int32]]:
         """For each range, the place of each of its numbers in a table that holds every key."""
@@ -274,48 +293,45 @@ class Distinct:
         return [place[places] for places in own]
 
 
-def _number(
-    columns: Sequence[Codes], numbers: Codes, start: int, stop: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Numbers the keys of a range into ``numbers``.
-
-    Returns:
-        The row in which each key appeared first, and how many rows have it.
-    """
-    widths, fits, exponent = [_WIDTH] * _KEY_PARTS, _WIDTH, _ROOM
-    while True:
-        parts = [*columns, *[None] * (_KEY_PARTS - len(columns))]
-        # Four places a key: most are found where they are looked for first.
-        table = _room((4 << exponent, 2), np.uint64)
-        table.fill(0)
-        first, counts = np.empty((2, 1 << exponent), dtype=np.int64)
-        count = kernel.number_keys(
-            *parts, np.array(widths, dtype=np.uint64), fits, table, 64 - 2 - exponent, first, counts,
-            numbers, start, stop,
-        )  # fmt: skip
-        if count >= 0:
-            return first[:count], counts[:count]
-        if count == -1:
+def _number(columns: Sequence[Codes], numbers: Codes, start: int, stop: int) -> npt.NDArray[np.int64]:
+    """Numbers the keys of a range into ``numbers``; gives the row in which each appeared first."""
+    for parts, widths in _readings(columns, start, stop):
+        exponent, count = _ROOM, -1
+        while count == -1 and sum(widths) <= _KEY_BITS:
+            # Four places a key: most are found where they are looked for first.
+            table = _room((4 << exponent, 2), np.uint64)
+            table.fill(0)
+            first = np.empty(1 << exponent, dtype=np.int64)
+            lacking = _KEY_PARTS - len(parts)
+            count = kernel.number_keys(
+                *parts, *[None] * lacking, np.array([*widths, *[0] * lacking], dtype=np.uint64), table,
+                64 - 2 - exponent, first, numbers, start, stop,
+            )  # fmt: skip
+            if count >= 0:
+                return first[:count]
             exponent += 2
-        else:
-            columns, widths = _measured(columns, start, stop)
-            fits = 63
+    raise GreenlangError(
+        "BATCH_TOO_VARIED",
+        "the columns of a key hold too many different values to be told apart",
+        found=f"columns of {', '.join(map(str, widths))} bits",
+        expected=f"{_KEY_BITS} bits together",
+    )
 
 
-def _measured(columns: Sequence[Codes], start: int, stop: int) -> tuple[list[Codes], list[int]]:
-    """Columns from zero, and how many bits each takes."""
-    whole = [codes.astype(np.int64) for codes in columns]
-    lows = [int(codes[start:stop].min()) for codes in whole]
-    sizes = [int(codes[start:stop].max()) - low for codes, low in zip(whole, lows, strict=True)]
-    widths = [size.bit_length() for size in sizes] + [0] * (_KEY_PARTS - len(columns))
-    if sum(widths) > 63:
-        raise GreenlangError(
-            "BATCH_TOO_VARIED",
-            "the columns of a key hold too many different values to be told apart",
-            found=f"columns of {', '.join(map(str, widths))} bits",
-            expected="63 bits together",
-        )
-    return [codes - low for codes, low in zip(whole, lows, strict=True)], widths
+def _readings(columns: Sequence[Codes], start: int, stop: int) -> Iterator[tuple[list[Codes], list[int]]]:
+    """The parts of a range's keys and the bits of each, in ways that take longer but hold more values."""
+    # As they are, if the few that are looked at are like the others: the loop sees whether they are.
+    yield list(columns), _widths([codes[start:stop:_LOOKED_AT] for codes in columns])
+    ranks = []
+    for codes in columns:
+        ranks.append(np.empty(len(codes), dtype=np.int64))
+        ranks[-1][start:stop] = np.unique(codes[start:stop], return_inverse=True)[1]
+    yield ranks, _widths([codes[start:stop] for codes in ranks])
+
+
+def _widths(columns: Sequence[Codes]) -> list[int]:
+    """How many bits the parts of a key take."""
+    return [max(0, int(codes.max(initial=0))).bit_length() for codes in columns]
 
 
 @dataclass
@@ -326,7 +342,7 @@ class _Work:
         answers: the plans.
         plans, groups: each row's number of its key, then of its plan and its group.
         plan_of, group_of: for each range, plan and group of each number.
-        counts: for each range, how many rows have each number of a plan.
+        counted: for each range, how many rows have each number of a plan.
         group_count: how many groups there are.
         quantities: of the rows.
         ranges: first row and the one after the last.
@@ -337,7 +353,7 @@ class _Work:
     plan_of: list[npt.NDArray[np.int32]]
     groups: npt.NDArray[np.int32]
     group_of: list[npt.NDArray[np.int32]]
-    counts: list[npt.NDArray[np.int64]]
+    counted: list[Future[npt.NDArray[np.int64]]]
     group_count: int
     quantities: npt.NDArray[np.float64]
     ranges: list[tuple[int, int]]
@@ -348,8 +364,8 @@ class _Work:
         self.co2e, self.statuses = _room((rows,), np.int64), _room((rows,), np.uint8)
         gives_gases = (self.answers.coefficients[2] & layout.GIVES_GASES).astype(bool)
         with_gases = [
-            int(counts[gives_gases[plans]].sum())
-            for counts, plans in zip(self.counts, self.plan_of, strict=True)
+            int(job.result()[gives_gases[plans]].sum())
+            for job, plans in zip(self.counted, self.plan_of, strict=True)
         ]
         ends = np.cumsum([0, *with_gases]).tolist()
         self.gas_rows = _room((ends[-1],), np.int64)
@@ -385,7 +401,7 @@ class _Work:
         sums = _exact_sums(np.sum([halves for _, _, halves in done], axis=0))
         calculated = Calculated(
             self.answers, self.plans, self.groups, group_keys, self.statuses, self.co2e, gases,
-            self.quantities, _sums_table(group_keys, sums), without,
+            self.quantities, _beside(group_keys, sums), without,
         )  # fmt: skip
         return _with_others(calculated) if without else calculated
 
@@ -403,18 +419,21 @@ def _codes(column: pl.Series) -> Codes:
     return coded.to_physical().to_numpy()
 
 
-def _exact_sums(halves: Codes) -> list[list[int]]:
-    """Sums by group out of the sums of low and high halves; either overflows only beyond 2^31 rows."""
-    return [
-        [low + (high << 32) for low, high in zip(row[::2], row[1::2], strict=True)] for row in halves.tolist()
-    ]
+def _exact_sums(halves: Codes) -> list[pl.Series]:
+    """Sums of each mass by group out of the sums of low and high halves.
 
-
-def _sums_table(keys: pl.DataFrame, sums: list[list[int]]) -> pl.DataFrame:
-    columns = [
-        pl.Series(name, [row[at] for row in sums], dtype=pl.Int128) for at, name in enumerate(MASS_COLUMNS)
-    ]
-    return keys.with_columns(columns) if keys.width else pl.DataFrame(columns)
+    Either half overflows only beyond 2^31 rows.
+    """
+    high = pl.lit(2**32, dtype=pl.Int128())
+    columns = pl.DataFrame(halves, schema=[str(at) for at in range(2 * len(MASS_COLUMNS))], orient="row")
+    return (
+        columns.cast(pl.Int128)
+        .select(
+            (pl.col(str(2 * at)) + pl.col(str(2 * at + 1)) * high).alias(name)
+            for at, name in enumerate(MASS_COLUMNS)
+        )
+        .get_columns()
+    )
 
 
 def _with_others(calculated: Calculated) -> Calculated:
@@ -446,7 +465,7 @@ def _with_others(calculated: Calculated) -> Calculated:
             gases = gases.and_these(rows[fine], np.column_stack(masses))
     summed = _summed(calculated, gases)
     without = int((statuses != layout.FINE).sum())
-    return replace(calculated, gases=gases, sums=_sums_table(calculated.group_keys, summed), without=without)
+    return replace(calculated, gases=gases, sums=_beside(calculated.group_keys, summed), without=without)
 
 
 def _by_expression(ready: ReadyFormula, quantity: npt.NDArray[np.float64]) -> pl.DataFrame:
@@ -465,7 +484,7 @@ def _milligrams(value: pl.Expr, output: FormulaOutput) -> pl.Expr:
     return exact.cast(pl.Int64, strict=False).alias(MASSES[output.symbol][0])
 
 
-def _summed(calculated: Calculated, gases: Gases) -> list[list[int]]:
+def _summed(calculated: Calculated, gases: Gases) -> list[pl.Series]:
     """Sums over all rows by Polars, where some of them were not calculated by the loop."""
     with_gases = pl.DataFrame(dict(zip(GAS_COLUMNS, gases.masses.T, strict=True)))
     parts = [
@@ -473,5 +492,8 @@ def _summed(calculated: Calculated, gases: Gases) -> list[list[int]]:
         pl.DataFrame({"group": calculated.groups, _CO2E: calculated.co2e}),
     ]
     every = pl.concat(parts, how="diagonal").group_by("group").agg(pl.all().cast(pl.Int128).sum())
-    found = {row["group"]: [row[name] for name in MASS_COLUMNS] for row in every.iter_rows(named=True)}
-    return [found[number] for number in range(calculated.group_keys.height)]
+    return every.sort("group").select(MASS_COLUMNS).get_columns()
+
+
+def _beside(keys: pl.DataFrame, sums: list[pl.Series]) -> pl.DataFrame:
+    return keys.with_columns(sums) if keys.width else pl.DataFrame(sums)

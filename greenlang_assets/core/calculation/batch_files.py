@@ -36,12 +36,15 @@ from greenlang_assets.core.calculation.batch_blocks import (
     header_leaf,
 )
 from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch, Calculated
+from greenlang_assets.core.calculation.batch_questions import Answers
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.provenance.merkle import HashTree, leaf_hash
 
-#: Rows that are in memory at once: a whole number of blocks.
-CHUNK = 32 * BLOCK
+#: Rows of a file of results, unless said.
+PART = 16 * BLOCK
+#: Files of results that are calculated at once.
+PARTS_AT_ONCE = 3
 _COLUMNS = {
     "activity": pl.String(), "region": pl.String(), "unit": pl.String(), "data_year": pl.Int64(),
     "quantity": pl.Float64(),
@@ -73,6 +76,7 @@ def run_files(
     out: Path,
     *,
     by: Sequence[str] = ("tenant", "scope"),
+    part: int = PART,
     say: Callable[[int, int], None] = lambda done, total: None,
 ) -> Run:
     """Calculates a Parquet file or a folder of them.
@@ -83,6 +87,7 @@ def run_files(
         batch: method, factors and formulas.
         out: the run's folder, which must not exist.
         by: at most four columns by which the masses are summed.
+        part: rows of a file of results, a whole number of blocks.
         say: is told the rows done and the rows there are.
 
     Raises:
@@ -93,14 +98,19 @@ def run_files(
         raise GreenlangError(
             "BATCH_OUT_EXISTS", "the folder of results is there", found=str(out), expected="a new folder"
         )
+    total = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
+    if not total:
+        raise GreenlangError(
+            "BATCH_SOURCE", "the table has no rows", found=str(source), expected="at least one row"
+        )
     unfinished = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "rows").mkdir(parents=True)
-    total = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
     try:
-        book = _Book(batch, tuple(by), unfinished)
+        # Plans are numbered as they appear in this table, whatever the batch was asked before.
+        book = _Book(Batch(batch.resolver, batch.method, batch.threads), tuple(by), unfinished, part)
         with ThreadPoolExecutor(batch.threads) as writers:
-            for chunk in _chunks(files, tuple(by), total):
+            for chunk in _chunks(files, tuple(by), total, PARTS_AT_ONCE * part):
                 book.add(chunk, writers)
                 say(book.rows, total)
             book.wait(0)
@@ -170,11 +180,19 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _chunks(files: list[Path], by: tuple[str, ...], total: int) -> Iterator[pl.DataFrame]:
-    """The rows in order, :data:`CHUNK` at a time, texts as categories."""
+def _chunks(files: list[Path], by: tuple[str, ...], total: int, rows: int) -> Iterator[pl.DataFrame]:
+    """The table in order, so many rows at a time, texts as categories; one chunk is read ahead."""
     table = _scan(files, by)
-    for at in range(0, total, CHUNK):
-        yield _typed(table.slice(at, CHUNK).collect())
+
+    def read(at: int) -> pl.DataFrame:
+        return _typed(table.slice(at, rows).collect()).rechunk()
+
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(read, 0)
+        for at in range(rows, total, rows):
+            chunk, ahead = ahead.result(), reader.submit(read, at)
+            yield chunk
+        yield ahead.result()
 
 
 def _scan(files: list[Path], by: tuple[str, ...]) -> pl.LazyFrame:
@@ -214,10 +232,10 @@ class _Book:
     batch: Batch
     by: tuple[str, ...]
     folder: Path
+    part: int
     rows: int = 0
     leaves: list[bytes] = field(default_factory=list)
-    plans: dict[bytes, int] = field(default_factory=dict)
-    tables: list[pl.DataFrame] = field(default_factory=list)
+    answers: Answers = field(init=False)
     sums: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.DataFrame] = field(default_factory=list)
     writing: list[Future[None]] = field(default_factory=list)
@@ -226,43 +244,23 @@ class _Book:
         """Calculates one chunk, has it written, and remembers what is left of it."""
         calculated = self.batch.calculate(chunk, self.by, hashed=True)
         self.leaves += block_hashes(calculated, self.batch.threads, self.rows)
-        numbers = self._number(calculated)
+        self.answers = calculated.answers
         self.sums.append(calculated.sums)
         if calculated.without:
             numbered = chunk.with_row_index("row", self.rows).with_columns(pl.col("row").cast(pl.Int64))
             self.rejected.append(refused_rows(numbered, calculated, "row"))
-        # Two chunks wait at most: memory stays the same however slow the disk is.
-        self.wait(1)
-        path = self.folder / "rows" / f"part-{self.rows // CHUNK:05}.parquet"
-        self.writing.append(writers.submit(_write, path, calculated, self.by, numbers))
+        # One chunk waits at most: memory stays the same however slow the disk is.
+        self.wait(PARTS_AT_ONCE)
+        for start in range(0, chunk.height, self.part):
+            path = self.folder / "rows" / f"part-{(self.rows + start) // self.part:05}.parquet"
+            part = calculated.between(start, min(start + self.part, chunk.height))
+            self.writing.append(writers.submit(_write, path, part, self.by))
         self.rows += chunk.height
 
     def wait(self, left: int) -> None:
         """Waits until so many parts are still being written."""
         while len(self.writing) > left:
             self.writing.pop(0).result()
-
-    def _number(self, calculated: Calculated) -> npt.NDArray[np.int32]:
-        """The run's number of each plan of a chunk; plans met for the first time get the next ones."""
-        hashes = calculated.answers.hashes
-        numbers = np.empty(len(hashes), dtype=np.int32)
-        new = []
-        for at, row in enumerate(hashes):
-            digest = row.tobytes()
-            known = self.plans.get(digest)
-            if known is None:
-                known = self.plans[digest] = len(self.plans)
-                new.append(at)
-            numbers[at] = known
-        answers = calculated.answers
-        if new:
-            columns = pl.concat([answers.questions, answers.columns], how="horizontal").with_columns(
-                pl.Series("ratio", answers.ratios),
-                pl.Series("plan", numbers),
-                pl.Series("plan_sha256", [bytes(row).hex() for row in hashes]),
-            )
-            self.tables.append(columns[new].select("plan", "plan_sha256", pl.exclude("plan", "plan_sha256")))
-        return numbers
 
     def close(self) -> Run:
         """Writes what stands beside the rows."""
@@ -272,15 +270,27 @@ class _Book:
         sums = _together(self.sums, self.by)
         rejected = pl.concat([_NO_ROWS, *self.rejected])
         codes = dict(rejected.group_by("code").len().sort("code").iter_rows())
-        pl.concat(self.tables).write_parquet(self.folder / "plans.parquet")
+        plans = _plans(self.answers)
+        plans.write_parquet(self.folder / "plans.parquet")
         rejected.sort("row").write_parquet(self.folder / "rejected.parquet")
         sums.with_columns(pl.col(pl.Int128).cast(pl.String)).write_csv(self.folder / "sums.csv")
         said = {
-            "by": list(self.by), "format": FORMAT, "plans": len(self.plans), "rejected": codes,
+            "by": list(self.by), "format": FORMAT, "plans": plans.height, "rejected": codes,
             "root": tree.root, "rows": self.rows,
         }  # fmt: skip
         (self.folder / "run.json").write_bytes(canonical_bytes(said) + b"\n")
-        return Run(self.rows, codes, sums, tree.root, len(self.plans))
+        return Run(self.rows, codes, sums, tree.root, plans.height)
+
+
+def _plans(answers: Answers) -> pl.DataFrame:
+    """Each distinct question with everything that its rows share."""
+    hashes = [bytes(row).hex() for row in answers.hashes]
+    return pl.concat([answers.questions, answers.columns], how="horizontal").select(
+        pl.int_range(pl.len(), dtype=pl.Int32).alias("plan"),
+        pl.Series("plan_sha256", hashes),
+        pl.all(),
+        pl.Series("ratio", answers.ratios),
+    )
 
 
 _NO_ROWS = pl.DataFrame(
@@ -295,19 +305,22 @@ def _together(parts: list[pl.DataFrame], by: tuple[str, ...]) -> pl.DataFrame:
     return every.group_by(by).agg(masses).sort(by) if by else every.select(masses)
 
 
-def _write(path: Path, calculated: Calculated, by: tuple[str, ...], numbers: npt.NDArray[np.int32]) -> None:
+def _write(path: Path, calculated: Calculated, by: tuple[str, ...]) -> None:
     """One part: texts as dictionaries of which each row names an entry, nothing of them repeated."""
     columns: dict[str, Any] = {name: _named(calculated.group_keys[name], calculated.groups) for name in by}
     columns["factor_id"] = _named(calculated.answers.columns["factor_id"], calculated.plans)
-    columns["plan"] = pa.array(numbers[calculated.plans])
+    columns["plan"] = pa.array(calculated.plans)
     columns |= {name: calculated.mass(name) for name in MASS_COLUMNS}
+    # The bytes of numbers that are alike are put together: smaller, and written sooner.
+    numbers_apart = dict.fromkeys(("plan", *MASS_COLUMNS), "BYTE_STREAM_SPLIT")
     pq.write_table(
-        pa.table(columns), path, compression="zstd", compression_level=1,
-        use_dictionary=[*by, "factor_id"], write_statistics=False,
+        pa.table(columns), path, compression="zstd", compression_level=1, write_statistics=False,
+        use_dictionary=[*by, "factor_id"], column_encoding=numbers_apart,
     )  # fmt: skip
 
 
 def _named(texts: pl.Series, numbers: npt.NDArray[np.int32]) -> Any:
     """The texts that numbers stand for, each of them once."""
     distinct = texts.to_arrow().dictionary_encode()
-    return pa.DictionaryArray.from_arrays(distinct.indices.take(pa.array(numbers)), distinct.dictionary)
+    entries = distinct.indices.take(pa.array(numbers))
+    return pa.DictionaryArray.from_arrays(entries, distinct.dictionary, safe=False)

@@ -53,19 +53,17 @@ _ONE = np.uint64(1)
 
 @_compiled
 def number_keys(
-    first: Any, second: Any, third: Any, fourth: Any, widths: Any, fits: int, table: Any, shift: int,
-    rows: Any, counts: Any, out: Any, start: int, stop: int,
+    first: Any, second: Any, third: Any, fourth: Any, widths: Any, table: Any, shift: int, rows: Any,
+    out: Any, start: int, stop: int,
 ) -> int:  # fmt: skip
     """Numbers the distinct keys of a range of rows by first appearance.
 
     Args:
         first, second, third, fourth: the parts of a row's key, integers; None for parts that it lacks.
         widths: how many bits each part takes in a key, uint64; 63 of them at most.
-        fits: how many bits every part must fit into, 63 where that is known.
         table: open addressing table, zeros, (a power of two, 2) uint64: a key plus one, and its number.
         shift: 64 less the exponent of that power.
         rows: takes the row in which each key appeared first, int64; its length is the largest number of keys.
-        counts: takes how many rows have each key, int64.
         out: takes the number of each row's key, int32.
         start, stop: the range.
 
@@ -73,29 +71,30 @@ def number_keys(
         How many keys there are; -1 where ``rows`` does not hold them, -2 where a part does not fit.
     """
     mask, high = np.uint64(table.shape[0] - 1), np.uint64(shift)
-    width_2, width_3, width_4 = widths[1], widths[2], widths[3]
+    width_1, width_2, width_3, width_4 = widths[0], widths[1], widths[2], widths[3]
     count = 0
-    every = np.uint64(0)
+    beyond = np.uint64(0)
     for row in range(start, stop):
-        part = np.uint64(first[row])
-        every, key = every | part, part
+        key: Any = np.uint64(first[row])
+        beyond |= key >> width_1
         if second is not None:
             part = np.uint64(second[row])
-            every, key = every | part, (key << width_2) | part
+            beyond |= part >> width_2
+            key = (key << width_2) | part
         if third is not None:
             part = np.uint64(third[row])
-            every, key = every | part, (key << width_3) | part
+            beyond |= part >> width_3
+            key = (key << width_3) | part
         if fourth is not None:
             part = np.uint64(fourth[row])
-            every, key = every | part, (key << width_4) | part
+            beyond |= part >> width_4
+            key = (key << width_4) | part
         key += _ONE
         at = (key * _GOLDEN) >> high
         while True:
             found = table[at, 0]
             if found == key:
-                number = table[at, 1]
-                counts[number] += 1
-                out[row] = np.int32(number)
+                out[row] = np.int32(table[at, 1])
                 break
             if found == 0:
                 if count == rows.shape[0]:
@@ -103,12 +102,18 @@ def number_keys(
                 table[at, 0] = key
                 table[at, 1] = count
                 rows[count] = row
-                counts[count] = 1
                 out[row] = count
                 count += 1
                 break
             at = (at + _ONE) & mask
-    return -2 if every >> np.uint64(fits) else count
+    return -2 if beyond else count
+
+
+@_compiled
+def count_rows(numbers: Any, counts: Any, start: int, stop: int) -> None:
+    """Counts the rows of a range by their number, into zeros."""
+    for row in range(start, stop):
+        counts[np.uint32(numbers[row])] += 1
 
 
 @_compiled

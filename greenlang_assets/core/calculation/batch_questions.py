@@ -77,6 +77,25 @@ class Answers:
     def __len__(self) -> int:
         return self.questions.height
 
+    def and_these(self, new: Answers) -> Answers:
+        """These plans and then those of other questions, answered later by the same resolver."""
+        every = Answers(
+            questions=pl.concat([self.questions, new.questions]),
+            formulas=np.concatenate([self.formulas, new.formulas]),
+            rows=np.concatenate([self.rows, new.rows]),
+            levels=pl.concat([self.levels, new.levels]),
+            distances=np.concatenate([self.distances, new.distances]),
+            ratios=np.concatenate([self.ratios, new.ratios]),
+            refused={**self.refused, **{len(self) + number: error for number, error in new.refused.items()}},
+            ready=new.ready,
+            tables=new.tables,
+            catalogue=self.catalogue,
+        )
+        if "hashes" in self.__dict__:
+            # Hashed once: a table of many parts names the same plans in each.
+            every.__dict__["hashes"] = np.concatenate([self.hashes, new.hashes])
+        return every
+
     def plan(self, number: int) -> Plan | GreenlangError:
         """One plan, or why there is none."""
         if number in self.refused:
@@ -146,6 +165,7 @@ class FormulaTables:
             given.
         kinds: ``batch_layout.GIVES_GASES`` and the like, uint8.
         given: (formulas + 1, masses): which masses it gives.
+        units: number of the unit of its activity, int32; -1 for the last row.
         identities: the SHA-256 of a formula with its factor and GWPs, in hexadecimal.
     """
 
@@ -153,11 +173,12 @@ class FormulaTables:
     plain: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.uint8]
     given: npt.NDArray[np.bool_]
+    units: npt.NDArray[np.int32]
     identities: list[str]
 
     @classmethod
-    def of(cls, formulas: Sequence[ReadyFormula]) -> FormulaTables:
-        """The tables of some formulas and of refusals."""
+    def of(cls, formulas: Sequence[ReadyFormula], numbers: dict[str, int]) -> FormulaTables:
+        """The tables of some formulas and of refusals; units get numbers as they appear."""
         nothing = np.zeros(layout.WIDTH)
         rows, kinds, plain = [], [], []
         for item in formulas:
@@ -171,17 +192,21 @@ class FormulaTables:
             plain=np.array([*plain, False]),
             kinds=np.array([*kinds, layout.IS_REFUSED], dtype=np.uint8),
             given=np.array([*(item.given for item in formulas), (False,) * len(MASSES)], dtype=bool),
+            units=np.array(
+                [*(numbers.setdefault(item.bounds.unit, len(numbers)) for item in formulas), -1],
+                dtype=np.int32,
+            ),
             identities=[item.identity for item in formulas],
         )
 
-    def and_these(self, formulas: Sequence[ReadyFormula]) -> FormulaTables:
-        """The tables of these formulas after the ones that are there."""
-        new = FormulaTables.of(formulas)
+    def and_these(self, new: FormulaTables) -> FormulaTables:
+        """The tables of other formulas after these."""
         return FormulaTables(
             coefficients=np.concatenate([self.coefficients[:-1], new.coefficients]),
             plain=np.concatenate([self.plain[:-1], new.plain]),
             kinds=np.concatenate([self.kinds[:-1], new.kinds]),
             given=np.concatenate([self.given[:-1], new.given]),
+            units=np.concatenate([self.units[:-1], new.units]),
             identities=[*self.identities, *new.identities],
         )
 
@@ -198,7 +223,9 @@ class Resolver:
     def __init__(self, catalogue: Catalogue, library: Library, gwp: GwpTable) -> None:
         self.catalogue, self.library, self.gwp = catalogue, library, gwp
         self._ready: list[ReadyFormula] = []
-        self._tables = FormulaTables.of([])
+        #: The units of activities, numbered as formulas bring them.
+        self._to_units: dict[str, int] = {}
+        self._tables = FormulaTables.of([], self._to_units)
         self._numbers: dict[str, npt.NDArray[np.int32]] = {}
         self._prepared: tuple[pl.DataFrame, pl.DataFrame] | None = None
 
@@ -237,7 +264,7 @@ class Resolver:
     def _known_tables(self) -> FormulaTables:
         new = self._ready[len(self._tables.identities) :]
         if new:
-            self._tables = self._tables.and_these(new)
+            self._tables = self._tables.and_these(FormulaTables.of(new, self._to_units))
         return self._tables
 
     @cached_property
@@ -326,14 +353,22 @@ class Resolver:
 
     def _ratios(self, units: pl.Series, formulas: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """Each question's ratio of units; NaN where there is no formula or no way from unit to unit."""
-        to_units = pl.Series("to", [item.bounds.unit for item in self._ready] + [None], dtype=pl.String)
-        pairs = pl.DataFrame({"unit": units, "to": to_units[formulas.astype(np.int64) % len(to_units)]})
-        distinct = pairs.unique().sort("unit", "to")
-        found = distinct.with_columns(
-            pl.Series("ratio", [_ratio(*pair) for pair in distinct.iter_rows()], dtype=pl.Float64)
-        )
-        joined = pairs.join(found, on=["unit", "to"], how="left", nulls_equal=True, maintain_order="left")
-        return joined["ratio"].fill_null(float("nan")).to_numpy().copy()
+        # Units and formulas' units by number: each pair that is asked for is converted once.
+        codes = units.cast(pl.Categorical()).to_physical().to_numpy()
+        numbers = (np.cumsum(np.bincount(codes) > 0) - 1)[codes]
+        row_of = np.empty(numbers.max(initial=-1) + 1, dtype=np.int64)
+        row_of[numbers] = np.arange(len(numbers))
+        to = self._known_tables().units[formulas]
+        to_units = [*self._to_units, None]
+        pairs = numbers * len(to_units) + to % len(to_units)
+        asked = np.zeros(len(row_of) * len(to_units), dtype=bool)
+        asked[pairs] = True
+        found = np.empty(len(asked))
+        for pair in np.flatnonzero(asked).tolist():
+            number, place = divmod(pair, len(to_units))
+            found[pair] = _ratio(units[int(row_of[number])], to_units[place])
+        ratios: npt.NDArray[np.float64] = found[pairs]
+        return ratios
 
 
 def _is_plain(row: npt.NDArray[np.float64]) -> bool:
@@ -350,13 +385,13 @@ def _is_plain(row: npt.NDArray[np.float64]) -> bool:
 _NEW, _NONE = -2, -1
 
 
-def _ratio(unit: str, to: str | None) -> float | None:
+def _ratio(unit: str, to: str | None) -> float:
     if to is None:
-        return None
+        return float("nan")
     try:
         return ratio(unit, to)
     except GreenlangError:
-        return None
+        return float("nan")
 
 
 @lru_cache(maxsize=4)
