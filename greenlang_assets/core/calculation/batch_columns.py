@@ -174,7 +174,6 @@ class Batch:
         Raises:
             GreenlangError: ``BATCH_CELL_EMPTY``, ``BATCH_GROUP``, ``BATCH_TOO_VARIED``.
         """
-        rows = rows.rechunk()
         _check(rows, by)
         ranges = _ranges(rows.height, self.threads)
         with ThreadPoolExecutor(self.threads) as pool:
@@ -186,7 +185,7 @@ class Batch:
             work = _Work(
                 answers, asked.numbers, asked.places_in(answers.questions), grouped.numbers,
                 grouped.places_in(group_keys), counted, group_keys.height,
-                rows["quantity"].to_numpy(), ranges,
+                _together(rows["quantity"]), ranges,
             )  # fmt: skip
             work.begin(pool)
             if hashed:
@@ -416,7 +415,16 @@ def _texts(rows: pl.DataFrame, names: Sequence[str], which: npt.NDArray[np.int64
 def _codes(column: pl.Series) -> Codes:
     """A column as integers: texts as the codes of their categories."""
     coded = column.cast(pl.Categorical()) if column.dtype == pl.String() else column
-    return coded.to_physical().to_numpy()
+    return _together(coded.to_physical())
+
+
+def _together(column: pl.Series) -> Codes:
+    """The values of a column one after the other; NaN where there is none."""
+    if column.n_chunks() == 1:
+        return column.to_numpy()
+    parts = [part.to_numpy() for part in column.get_chunks()]
+    every = _room((len(column),), parts[0].dtype)
+    return np.concatenate(parts, out=every)
 
 
 def _exact_sums(halves: Codes) -> list[pl.Series]:

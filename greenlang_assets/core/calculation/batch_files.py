@@ -185,7 +185,7 @@ def _chunks(files: list[Path], by: tuple[str, ...], total: int, rows: int) -> It
     table = _scan(files, by)
 
     def read(at: int) -> pl.DataFrame:
-        return _typed(table.slice(at, rows).collect()).rechunk()
+        return _typed(table.slice(at, rows).collect())
 
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(read, 0)
@@ -311,10 +311,17 @@ def _write(path: Path, calculated: Calculated, by: tuple[str, ...]) -> None:
     columns["factor_id"] = _named(calculated.answers.columns["factor_id"], calculated.plans)
     columns["plan"] = pa.array(calculated.plans)
     columns |= {name: calculated.mass(name) for name in MASS_COLUMNS}
+    required = {*by, "plan"}
+    table = pa.table(
+        list(columns.values()),
+        pa.schema(
+            pa.field(name, column.type, nullable=name not in required) for name, column in columns.items()
+        ),
+    )
     # The bytes of numbers that are alike are put together: smaller, and written sooner.
     numbers_apart = dict.fromkeys(("plan", *MASS_COLUMNS), "BYTE_STREAM_SPLIT")
     pq.write_table(
-        pa.table(columns), path, compression="zstd", compression_level=1, write_statistics=False,
+        table, path, compression="zstd", compression_level=1, write_statistics=False,
         use_dictionary=[*by, "factor_id"], column_encoding=numbers_apart,
     )  # fmt: skip
 
