@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch import calculate_batch
 from greenlang_assets.core.calculation.batch_blocks import BLOCK, block_bytes, block_hashes, header_leaf
-from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch, Distinct
+from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch
+from greenlang_assets.core.calculation.batch_keys import Distinct
 from greenlang_assets.core.calculation.batch_plans import QUESTION, Plan, methods_of, resolve
 from greenlang_assets.core.calculation.batch_questions import Resolver
 from greenlang_assets.core.calculation.engine import CalculationEngine

@@ -1,7 +1,8 @@
 """The batch in columns: rows of quantities to integers of milligrams, on every core.
 
-Belongs here: distinct questions out of the rows, threads, the arrays of results and their sums.
-Does not belong here: contracts, hashes and the words of refusals (``batch``), files (``batch_files``).
+Belongs here: threads, the arrays of results and their sums.
+Does not belong here: distinct questions out of the rows (``batch_keys``), contracts, hashes and the words of
+refusals (``batch``), files (``batch_files``).
 
 Each distinct question is answered once; rows whose formula is linear in its activity run through one
 compiled loop, the others through their Polars expression. Both do the operations of a single calculation in
@@ -12,11 +13,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ import pyarrow as pa
 
 from greenlang_assets.core.calculation import batch_kernels as kernel
 from greenlang_assets.core.calculation import batch_layout as layout
+from greenlang_assets.core.calculation.batch_keys import KEY_PARTS, Codes, Distinct, room, together
 from greenlang_assets.core.calculation.batch_plans import MASSES, QUESTION, ReadyFormula
 from greenlang_assets.core.calculation.batch_questions import Answers, Resolver
 from greenlang_assets.core.errors import GreenlangError
@@ -37,22 +37,6 @@ MASS_COLUMNS = tuple(column for column, _ in MASSES.values())
 #: Those of gases, which few formulas give; CO2e is the last of the masses and given by all.
 GAS_COLUMNS = MASS_COLUMNS[:-1]
 _CO2E = MASS_COLUMNS[-1]
-_KEY_PARTS, _KEY_BITS = 4, 63
-#: Distinct keys for which a thread makes room at first: two to this power.
-_ROOM = 16
-#: One row in so many is looked at for the bits that a key's parts take; whether all fit is seen on the way.
-_LOOKED_AT = 101
-
-Codes = npt.NDArray[Any]
-
-
-def _room(shape: tuple[int, ...], dtype: Any) -> Codes:
-    """An array whose values are nothing yet, in memory that Arrow keeps between batches.
-
-    Memory fresh from the system is given and cleared page by page, which takes longer than the calculation.
-    """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return np.frombuffer(pa.allocate_buffer(size), dtype=dtype).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -132,7 +116,7 @@ class Calculated:
             return pa.nulls(len(self.plans), pa.int64())
         there = given[self.plans[self.gases.rows]]
         rows = self.gases.rows[there]
-        values, valid = _room(self.co2e.shape, np.int64), np.zeros(self.co2e.shape, dtype=bool)
+        values, valid = room(self.co2e.shape, np.int64), np.zeros(self.co2e.shape, dtype=bool)
         values.fill(0)
         values[rows] = self.gases.masses[there, GAS_COLUMNS.index(column)]
         valid[rows] = True
@@ -185,7 +169,7 @@ class Batch:
             work = _Work(
                 answers, asked.numbers, asked.places_in(answers.questions), grouped.numbers,
                 grouped.places_in(group_keys), counted, group_keys.height,
-                _together(rows["quantity"]), ranges,
+                together(rows["quantity"]), ranges,
             )  # fmt: skip
             work.begin(pool)
             if hashed:
@@ -206,7 +190,7 @@ class Batch:
 
 
 def _check(rows: pl.DataFrame, by: Sequence[str]) -> None:
-    if len(by) > _KEY_PARTS:
+    if len(by) > KEY_PARTS:
         raise GreenlangError(
             "BATCH_GROUP", "too many columns to sum by", found=", ".join(by), expected="at most four"
         )
@@ -225,112 +209,6 @@ def _ranges(rows: int, threads: int) -> list[tuple[int, int]]:
     parts = max(1, min(threads, rows // 4096))
     cuts = [rows * number // parts for number in range(parts + 1)]
     return list(itertools.pairwise(cuts))
-
-
-class Distinct:
-    """Distinct keys of the rows, numbered by the threads of a pool.
-
-    Args:
-        rows: the rows.
-        names: the columns of a key, at most four; none gives one key for all rows.
-        pool: the threads.
-        ranges: a job each.
-
-    Attributes:
-        numbers: each row's number of its key in its range, int32, when :attr:`keys` was asked for.
-    """
-
-    def __init__(
-        self,
-        rows: pl.DataFrame,
-        names: Sequence[str],
-        pool: ThreadPoolExecutor,
-        ranges: list[tuple[int, int]],
-    ) -> None:
-        self._rows, self._names, self._pool, self._ranges = rows, names, pool, ranges
-        none = np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))
-        self._columns = [_codes(rows[name]) for name in names] or [none]
-        self.numbers = _room((rows.height,), np.int32)
-        self._jobs = [pool.submit(_number, self._columns, self.numbers, *bounds) for bounds in ranges]
-
-    @cached_property
-    def _found(self) -> tuple[pl.DataFrame, list[npt.NDArray[np.int32]]]:
-        seen = [job.result() for job in self._jobs]
-        firsts = np.concatenate(seen)
-        # Ranges follow one another, so the first of equal keys is the one that appears first.
-        places = np.empty(len(firsts), dtype=np.int32)
-        which = _number([codes[firsts] for codes in self._columns], places, 0, len(firsts))
-        cuts = np.cumsum([len(first) for first in seen])[:-1]
-        return _texts(self._rows, self._names, firsts[which]), np.split(places, cuts)
-
-    @property
-    def keys(self) -> pl.DataFrame:
-        """The distinct keys in the order in which the rows name them."""
-        return self._found[0]
-
-    def counted(self) -> list[Future[npt.NDArray[np.int64]]]:
-        """For each range, how many of its rows have each of its numbers: jobs of the same pool."""
-        return [
-            self._pool.submit(self._count, len(job.result()), bounds)
-            for job, bounds in zip(self._jobs, self._ranges, strict=True)
-        ]
-
-    def _count(self, keys: int, bounds: tuple[int, int]) -> npt.NDArray[np.int64]:
-        counts = np.zeros(keys, dtype=np.int64)
-        kernel.count_rows(self.numbers, counts, *bounds)
-        return counts
-
-    def places_in(self, table: pl.DataFrame) -> list[npt.NDArray[np.int32]]:
-        """For each range, the place of each of its numbers in a table that holds every key."""
-        keys, own = self._found
-        if table is keys or not table.width:
-            return own
-        found = keys.join(table.with_row_index("place"), on=table.columns, how="left", maintain_order="left")[
-            "place"
-        ]
-        place = found.cast(pl.Int32).to_numpy()
-        return [place[places] for places in own]
-
-
-def _number(columns: Sequence[Codes], numbers: Codes, start: int, stop: int) -> npt.NDArray[np.int64]:
-    """Numbers the keys of a range into ``numbers``; gives the row in which each appeared first."""
-    for parts, widths in _readings(columns, start, stop):
-        exponent, count = _ROOM, -1
-        while count == -1 and sum(widths) <= _KEY_BITS:
-            # Four places a key: most are found where they are looked for first.
-            table = _room((4 << exponent, 2), np.uint64)
-            table.fill(0)
-            first = np.empty(1 << exponent, dtype=np.int64)
-            lacking = _KEY_PARTS - len(parts)
-            count = kernel.number_keys(
-                *parts, *[None] * lacking, np.array([*widths, *[0] * lacking], dtype=np.uint64), table,
-                64 - 2 - exponent, first, numbers, start, stop,
-            )  # fmt: skip
-            if count >= 0:
-                return first[:count]
-            exponent += 2
-    raise GreenlangError(
-        "BATCH_TOO_VARIED",
-        "the columns of a key hold too many different values to be told apart",
-        found=f"columns of {', '.join(map(str, widths))} bits",
-        expected=f"{_KEY_BITS} bits together",
-    )
-
-
-def _readings(columns: Sequence[Codes], start: int, stop: int) -> Iterator[tuple[list[Codes], list[int]]]:
-    """The parts of a range's keys and the bits of each, in ways that take longer but hold more values."""
-    # As they are, if the few that are looked at are like the others: the loop sees whether they are.
-    yield list(columns), _widths([codes[start:stop:_LOOKED_AT] for codes in columns])
-    ranks = []
-    for codes in columns:
-        ranks.append(np.empty(len(codes), dtype=np.int64))
-        ranks[-1][start:stop] = np.unique(codes[start:stop], return_inverse=True)[1]
-    yield ranks, _widths([codes[start:stop] for codes in ranks])
-
-
-def _widths(columns: Sequence[Codes]) -> list[int]:
-    """How many bits the parts of a key take."""
-    return [max(0, int(codes.max(initial=0))).bit_length() for codes in columns]
 
 
 @dataclass
@@ -360,27 +238,27 @@ class _Work:
     def begin(self, pool: ThreadPoolExecutor) -> None:
         """Starts the jobs."""
         rows, numbers = len(self.plans), range(len(self.ranges))
-        self.co2e, self.statuses = _room((rows,), np.int64), _room((rows,), np.uint8)
+        self.co2e, self.statuses = room((rows,), np.int64), room((rows,), np.uint8)
         gives_gases = (self.answers.coefficients[2] & layout.GIVES_GASES).astype(bool)
         with_gases = [
             int(job.result()[gives_gases[plans]].sum())
             for job, plans in zip(self.counted, self.plan_of, strict=True)
         ]
         ends = np.cumsum([0, *with_gases]).tolist()
-        self.gas_rows = _room((ends[-1],), np.int64)
-        self.gases = _room((ends[-1], len(GAS_COLUMNS)), np.int64)
+        self.gas_rows = room((ends[-1],), np.int64)
+        self.gases = room((ends[-1], len(GAS_COLUMNS)), np.int64)
         self._of_gases = [slice(*pair) for pair in itertools.pairwise(ends)]
         self._jobs = [pool.submit(self._calculate, number) for number in numbers]
 
     def _calculate(self, number: int) -> tuple[int, int, Codes]:
-        sums = np.zeros((self.group_count, 2 * len(MASS_COLUMNS)), dtype=np.int64)
+        sums = np.zeros((2, self.group_count, 2 * len(MASS_COLUMNS)), dtype=np.int64)
         mine = self._of_gases[number]
         without, with_gases = kernel.calculate_rows(
             self.plans, self.plan_of[number], *self.answers.coefficients, self.quantities, self.groups,
             self.group_of[number], self.co2e, self.statuses, self.gas_rows[mine], self.gases[mine], sums,
             *self.ranges[number],
         )  # fmt: skip
-        return int(without), int(with_gases), sums
+        return int(without), int(with_gases), sums.sum(axis=0)
 
     def finished(self, group_keys: pl.DataFrame) -> Calculated:
         """What came of the rows."""
@@ -403,28 +281,6 @@ class _Work:
             self.quantities, _beside(group_keys, sums), without,
         )  # fmt: skip
         return _with_others(calculated) if without else calculated
-
-
-def _texts(rows: pl.DataFrame, names: Sequence[str], which: npt.NDArray[np.int64]) -> pl.DataFrame:
-    """The keys in some rows as they are written: categories as texts, of which joins are sure."""
-    if not names:
-        return pl.DataFrame([{}])
-    return rows.select(names)[which].with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
-
-
-def _codes(column: pl.Series) -> Codes:
-    """A column as integers: texts as the codes of their categories."""
-    coded = column.cast(pl.Categorical()) if column.dtype == pl.String() else column
-    return _together(coded.to_physical())
-
-
-def _together(column: pl.Series) -> Codes:
-    """The values of a column one after the other; NaN where there is none."""
-    if column.n_chunks() == 1:
-        return column.to_numpy()
-    parts = [part.to_numpy() for part in column.get_chunks()]
-    every = _room((len(column),), parts[0].dtype)
-    return np.concatenate(parts, out=every)
 
 
 def _exact_sums(halves: Codes) -> list[pl.Series]:

@@ -52,17 +52,39 @@ _ONE = np.uint64(1)
 
 
 @_compiled
-def number_keys(
-    first: Any, second: Any, third: Any, fourth: Any, widths: Any, table: Any, shift: int, rows: Any,
-    out: Any, start: int, stop: int,
+def _key_of(
+    first: Any, second: Any, third: Any, fourth: Any, width_1: Any, width_2: Any, width_3: Any, width_4: Any,
+    row: int,
+) -> Any:  # fmt: skip
+    """A row's key, and bits that are not zero where a part is wider than its width."""
+    key: Any = np.uint64(first[row])
+    beyond = key >> width_1
+    if second is not None:
+        part = np.uint64(second[row])
+        beyond |= part >> width_2
+        key = (key << width_2) | part
+    if third is not None:
+        part = np.uint64(third[row])
+        beyond |= part >> width_3
+        key = (key << width_3) | part
+    if fourth is not None:
+        part = np.uint64(fourth[row])
+        beyond |= part >> width_4
+        key = (key << width_4) | part
+    return key, beyond
+
+
+@_compiled
+def number_small_keys(
+    first: Any, second: Any, third: Any, fourth: Any, widths: Any, places: Any, rows: Any, out: Any,
+    start: int, stop: int,
 ) -> int:  # fmt: skip
-    """Numbers the distinct keys of a range of rows by first appearance.
+    """Numbers the distinct keys of a range of rows by first appearance, where a key is a place in a table.
 
     Args:
         first, second, third, fourth: the parts of a row's key, integers; None for parts that it lacks.
-        widths: how many bits each part takes in a key, uint64; 63 of them at most.
-        table: open addressing table, zeros, (a power of two, 2) uint64: a key plus one, and its number.
-        shift: 64 less the exponent of that power.
+        widths: how many bits each part takes in a key, uint64.
+        places: zeros, int32, two to the power of all widths; takes the number of each key, plus one.
         rows: takes the row in which each key appeared first, int64; its length is the largest number of keys.
         out: takes the number of each row's key, int32.
         start, stop: the range.
@@ -70,25 +92,43 @@ def number_keys(
     Returns:
         How many keys there are; -1 where ``rows`` does not hold them, -2 where a part does not fit.
     """
-    mask, high = np.uint64(table.shape[0] - 1), np.uint64(shift)
-    width_1, width_2, width_3, width_4 = widths[0], widths[1], widths[2], widths[3]
+    w1, w2, w3, w4 = widths[0], widths[1], widths[2], widths[3]
     count = 0
-    beyond = np.uint64(0)
     for row in range(start, stop):
-        key: Any = np.uint64(first[row])
-        beyond |= key >> width_1
-        if second is not None:
-            part = np.uint64(second[row])
-            beyond |= part >> width_2
-            key = (key << width_2) | part
-        if third is not None:
-            part = np.uint64(third[row])
-            beyond |= part >> width_3
-            key = (key << width_3) | part
-        if fourth is not None:
-            part = np.uint64(fourth[row])
-            beyond |= part >> width_4
-            key = (key << width_4) | part
+        key, beyond = _key_of(first, second, third, fourth, w1, w2, w3, w4, row)
+        if beyond:
+            return -2
+        number = places[key]
+        if number == 0:
+            if count == rows.shape[0]:
+                return -1
+            rows[count] = row
+            count += 1
+            number = count
+            places[key] = number
+        out[row] = number - 1
+    return count
+
+
+@_compiled
+def number_keys(
+    first: Any, second: Any, third: Any, fourth: Any, widths: Any, table: Any, shift: int, rows: Any,
+    out: Any, start: int, stop: int,
+) -> int:  # fmt: skip
+    """As :func:`number_small_keys`, where a key is looked for in a table of those that appeared.
+
+    Args:
+        first, second, third, fourth, widths, rows, out, start, stop: as there; 63 bits at most.
+        table: open addressing table, zeros, (a power of two, 2) uint64: a key plus one, and its number.
+        shift: 64 less the exponent of that power.
+    """
+    mask, high = np.uint64(table.shape[0] - 1), np.uint64(shift)
+    w1, w2, w3, w4 = widths[0], widths[1], widths[2], widths[3]
+    count = 0
+    wide = np.uint64(0)
+    for row in range(start, stop):
+        key, beyond = _key_of(first, second, third, fourth, w1, w2, w3, w4, row)
+        wide |= beyond
         key += _ONE
         at = (key * _GOLDEN) >> high
         while True:
@@ -106,7 +146,7 @@ def number_keys(
                 count += 1
                 break
             at = (at + _ONE) & mask
-    return -2 if beyond else count
+    return -2 if wide else count
 
 
 @_compiled
@@ -140,8 +180,9 @@ def calculate_rows(
         statuses: takes ``FINE`` or why a row has no figures, uint8.
         gas_rows: takes the rows that have gases, int64.
         gases: takes their milligrams of CO2, CH4, N2O and biogenic CO2, (rows, 4) int64.
-        sums: (groups, 10) int64, zeros; takes for each mass, the gases first, the sum of its low 32 bits and
-            of the rest.
+        sums: (2, groups, 10) int64, zeros; takes for each mass, the gases first, the sum of its low 32 bits
+            and of the rest, of even rows and of odd ones: neighbours are often of one group, and a sum would
+            wait for the one before.
         start, stop: the range.
 
     Returns:
@@ -179,12 +220,12 @@ def calculate_rows(
                 for number, mass in enumerate((a, b, c, d)):
                     milligrams = np.int64(np.rint(mass * 1e6))
                     gases[with_gases, number] = milligrams
-                    sums[group, 2 * number] += milligrams & _LOW_BITS
-                    sums[group, 2 * number + 1] += milligrams >> 32
+                    sums[row & 1, group, 2 * number] += milligrams & _LOW_BITS
+                    sums[row & 1, group, 2 * number + 1] += milligrams >> 32
                 with_gases += 1
         co2e[row] = whole
-        sums[group, 8] += whole & _LOW_BITS
-        sums[group, 9] += whole >> 32
+        sums[row & 1, group, 8] += whole & _LOW_BITS
+        sums[row & 1, group, 9] += whole >> 32
     return without, with_gases
 
 
