@@ -74,6 +74,13 @@ def test_two_generations_are_byte_identical_and_compile(path: Path) -> None:
     assert all(name.split(".")[1] in ("core", "sdk") for name in imports if name.startswith("greenlang"))
 
 
+def test_the_tests_of_a_pack_read_the_library_once_a_process() -> None:
+    """Each of its mutants runs all its tests: reading factors and formulas anew took most of a pack's time."""
+    text = generated(PACKS[0]).files["tests/test_agent.py"].decode()
+    assert "shipped_engine()" in text
+    assert ".shipped(" not in text
+
+
 def test_hash_seed_does_not_matter() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
