@@ -75,7 +75,7 @@ def test_two_generations_are_byte_identical_and_compile(path: Path) -> None:
 
 
 def test_the_tests_of_a_pack_read_the_library_once_a_process() -> None:
-    """Each of its mutants runs all its tests: reading factors and formulas anew took most of a pack's time."""
+    """Each of its mutants runs all its tests: reading the library anew took most of a pack's time."""
     text = generated(PACKS[0]).files["tests/test_agent.py"].decode()
     assert "shipped_engine()" in text
     assert ".shipped(" not in text
