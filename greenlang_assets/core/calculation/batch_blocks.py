@@ -3,9 +3,9 @@
 Belongs here: the bytes of a block, the hash of each, the tree over them.
 Does not belong here: the tree's form (``core.provenance.merkle``), files (``batch_files``).
 
-A hash for each row costs more than its calculation; a hash for each 65,536 rows costs a third of it. The
-leaves of the tree are: first the header, a record of what the rows are; then the blocks in the order of the
-rows. A block is, one after the other:
+A hash for each row costs many times its calculation; the bytes of 65,536 rows hashed at once cost about as
+much as it. The leaves of the tree are: first the header, a record of what the rows are; then the blocks in
+the order of the rows. A block is, one after the other:
 
 * a line of canonical JSON: format, number of the first row, number of rows, of plans, of rows with gases and
   of rows without figures, and the groups in the order in which the rows name them;
