@@ -68,15 +68,20 @@ def settle(page: Page) -> None:
 
 def asset_graph(page: Page, base: str) -> None:
     """The whole lineage but the publishers' files (one before each publisher), every group open."""
-    page.set_viewport_size({"width": 2600, "height": 3200})
+    # Dagster draws what is in view only, so the view is larger than the graph.
+    page.set_viewport_size({"width": 3000, "height": 5200})
     chosen = quote('not group:"publisher_files"', safe="")
     page.goto(f"{base}/asset-groups~{chosen}/")
     settle(page)
     page.keyboard.press("Alt+e")  # Dagster's key for "expand all groups"
     settle(page)
-    # Left of it are Dagster's menus, above it the search field.
+    boxes = [box for node in page.locator("foreignObject").all() if (box := node.bounding_box())]
+    left, top = min(box["x"] for box in boxes) - 20, min(box["y"] for box in boxes) - 20
+    right = max(box["x"] + box["width"] for box in boxes) + 20
+    bottom = max(box["y"] + box["height"] for box in boxes) + 20
     page.screenshot(
-        path=PICTURES / "asset_graph.png", clip={"x": 545, "y": 112, "width": 2008, "height": 2880}
+        path=PICTURES / "asset_graph.png",
+        clip={"x": left, "y": top, "width": right - left, "height": bottom - top},
     )
 
 
