@@ -302,6 +302,20 @@ def test_questions_that_come_later_are_answered_too(resolver, chicago):
     assert later.sums.equals(Batch(resolver, method).calculate(rows, ("tenant",)).sums)
 
 
+def test_batches_of_several_threads_share_a_resolver(engine, chicago):
+    rows, method = chicago
+    shared = Resolver(engine.catalogue, engine.library, engine.gwp)
+    parts = [rows.filter(pl.col("data_year") == year) for year in sorted(rows["data_year"].unique())] * 2
+
+    def sums(part, resolver=shared):
+        return Batch(resolver, method, threads=1).calculate(part, ("tenant", "scope")).sums
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        together = list(pool.map(sums, parts))
+    alone = [sums(part, Resolver(engine.catalogue, engine.library, engine.gwp)) for part in parts]
+    assert all(first.equals(second) for first, second in zip(together, alone, strict=True))
+
+
 @pytest.mark.parametrize("column", ["activity", "scope"])
 def test_an_empty_cell_of_a_key_is_refused(resolver, column):
     rows = gas_rows([1.0, 2.0]).with_columns(pl.lit(None, dtype=pl.String).alias(column))

@@ -13,6 +13,7 @@ the look-up.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -212,7 +213,7 @@ class FormulaTables:
 
 
 class Resolver:
-    """Answers questions over one catalogue and library, and keeps what it made ready.
+    """Answers questions over one catalogue and library, and keeps what it made ready; one thread at a time.
 
     Args:
         catalogue: emission factors.
@@ -228,6 +229,8 @@ class Resolver:
         self._tables = FormulaTables.of([], self._to_units)
         self._numbers: dict[str, npt.NDArray[np.int32]] = {}
         self._prepared: tuple[pl.DataFrame, pl.DataFrame] | None = None
+        #: Formulas are numbered as they are made ready: batches of several threads share the resolver.
+        self._lock = threading.Lock()
 
     def answer(self, questions: pl.DataFrame, method: pl.DataFrame) -> Answers:
         """The plans of distinct questions.
@@ -236,6 +239,10 @@ class Resolver:
             questions: the columns :data:`batch_plans.QUESTION` as texts and integers, no row twice.
             method: contract ``method``.
         """
+        with self._lock:
+            return self._answered(questions, method)
+
+    def _answered(self, questions: pl.DataFrame, method: pl.DataFrame) -> Answers:
         found = self._joined(questions, method)
         rows = found["row"].fill_null(-1).to_numpy().copy()
         distances = (found["data_year"] - found["year"]).fill_null(0).to_numpy().copy()

@@ -20,7 +20,12 @@ from greenlang_assets.core.formulas.library import Library
 from greenlang_assets.core.provenance.canonical import table_bytes
 from greenlang_assets.core.provenance.ledger import InputRef
 from greenlang_assets.core.recipes.base import Made, Recipe, World, latest_input, load_table
-from greenlang_assets.core.recipes.tenants import CALCULATION_CODE, by_programme, parts_of_calculation
+from greenlang_assets.core.recipes.tenants import (
+    CALCULATION_CODE,
+    SHARED_INPUTS,
+    by_programme,
+    parts_of_calculation,
+)
 from greenlang_assets.core.tenants.contracts import BOUNDS, QUALITY, check
 
 #: Draws and seed of the simulation beside error propagation, for the sum of a partition.
@@ -30,21 +35,13 @@ _CODE = (
     "greenlang_assets/core/recipes/tenant_quality.py",
     "data/calculation/data_quality.yaml",
 )
-_SINGLE = (
-    "tenants/method",
-    "tenants/register",
-    "factors/catalogue",
-    "factors/fuel_properties",
-    "factors/ipcc_gwp",
-    "formulas/library",
-)
 
 
 def _quality_inputs(world: World, partition: str | None) -> tuple[InputRef, ...]:
     return (
         latest_input(world, "tenants/activity", partition),
         latest_input(world, "tenants/emissions", partition),
-        *(latest_input(world, asset) for asset in _SINGLE),
+        *(latest_input(world, asset) for asset in SHARED_INPUTS),
     )
 
 
