@@ -140,6 +140,16 @@ def test_a_batch_over_ones_own_table(own_data: Path) -> None:
     assert written == {"lines.csv", "totals.csv", "rejected.csv", "quality.csv", "bounds.csv"}
 
 
+def test_a_missing_reading_costs_its_row_and_no_other(own_data: Path) -> None:
+    table = own_data / "activity.csv"
+    table.write_text(table.read_text().replace("10000,kWh", ",kWh"))
+    outcome = answer("emissions", "run", str(table), "--method", str(own_data / "method.csv"), code=1)
+    assert outcome["lines"] == 1
+    rejected = {row["activity_id"]: row for row in outcome["rejected"]}
+    assert rejected["acme-1-power"]["code"] == "INPUT_NOT_FINITE"
+    assert "fill it in" in rejected["acme-1-power"]["hint"]
+
+
 def test_what_a_template_writes_runs_as_it_is(tmp_path: Path) -> None:
     glac("emissions", "template", str(tmp_path / "new"))
     folder = tmp_path / "new"

@@ -229,7 +229,12 @@ def quantity_text() -> pl.Expr:
 
 def not_finite() -> GreenlangError:
     """A row without a quantity, or with one that is not a finite number."""
-    return GreenlangError("INPUT_NOT_FINITE", "no quantity", expected="a finite number")
+    return GreenlangError(
+        "INPUT_NOT_FINITE",
+        "no quantity",
+        expected="a finite number",
+        hint="a missing reading is not zero: fill it in, or leave the row out knowingly",
+    )
 
 
 def out_of_bounds(bounds: Bounds) -> GreenlangError:

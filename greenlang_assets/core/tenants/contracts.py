@@ -76,7 +76,8 @@ _SOURCE = {
 }
 
 #: What was used: one row per facility, period and kind of energy. A negative quantity is kept as the
-#: source gives it; whether a formula takes it is the formula's matter.
+#: source gives it; whether a formula takes it is the formula's matter. An empty quantity is a reading that is
+#: missing: its row is rejected by itself, with its reason.
 ACTIVITY = Contract(
     "activity",
     ("activity_id",),
@@ -89,7 +90,7 @@ ACTIVITY = Contract(
         "scope": _SCOPE,
         "activity": _SLUG,
         "region": Column(_TEXT, pattern=r"^[A-Z]{2}(-[A-Z0-9]+)*$"),
-        "quantity": Column(_NUMBER),
+        "quantity": Column(_NUMBER, nullable=True),
         "unit": _FILLED,
         "data_year": Column(_INTEGER, minimum=1850),
         **_SOURCE,
