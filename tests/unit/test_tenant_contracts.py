@@ -49,7 +49,7 @@ def test_a_good_table_passes_and_an_empty_one_too():
         ({"source_row": 0}, "source_row", "'0' (activity_id a-1)"),
         ({"source_sha256": "F" * 64}, "source_sha256", "(activity_id a-1)"),
         ({"source_file": "folder/a.csv"}, "source_file", "folder/a.csv"),
-        ({"quantity": float("nan")}, "quantity", "(activity_id a-1)"),
+        ({"quantity": float("nan")}, "quantity", "a-1"),
         ({"quantity": float("inf")}, "quantity", "a-1"),
     ],
 )
