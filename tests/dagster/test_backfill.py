@@ -224,6 +224,8 @@ def admin(installation: Installation) -> Iterator[psycopg.Connection[Any]]:
 
 def waiting(admin: psycopg.Connection[Any], query: str) -> list[int]:
     """Database processes that wait for a lock in the middle of such a query."""
+    # Within a transaction PostgreSQL shows the activity of its first look again and again.
+    admin.execute("SELECT pg_stat_clear_snapshot()")
     rows = admin.execute(
         "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s", [query]
     )
