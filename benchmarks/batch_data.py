@@ -3,7 +3,7 @@
 Belongs here: rows that look like a tenants' year (facilities with a handful of activities each, quantities
 in the units people write), written once as Parquet with dictionary columns; the method table; one table of
 factors per activity, region and first year, with the three gases, for hand-written joins.
-Does not belong here: calculating (``batch_ours``, ``batch_peers``).
+Does not belong here: calculating (``batch``, ``batch_peers``).
 
 The rows ask for everything that the library can calculate with AR5: every activity, region and year of it
 is asked for. Quantities are random with a fixed seed; nothing of them is published.

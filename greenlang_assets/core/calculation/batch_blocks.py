@@ -3,8 +3,8 @@
 Belongs here: the bytes of a block, the hash of each, the tree over them.
 Does not belong here: the tree's form (``core.provenance.merkle``), files (``batch_files``).
 
-A hash for each row costs many times its calculation; the bytes of 65,536 rows hashed at once cost about as
-much as it. The leaves of the tree are: first the header, a record of what the rows are; then the blocks in
+A hash for each row costs many times its calculation; the bytes of 65,536 rows hashed at once cost less than
+twice as much. The leaves of the tree are: first the header, a record of what the rows are; then the blocks in
 the order of the rows. A block is, one after the other:
 
 * a line of canonical JSON: format, number of the first row, number of rows, of plans, of rows with gases and

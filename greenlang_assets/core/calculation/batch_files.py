@@ -127,7 +127,7 @@ def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]
 
     Args:
         source: the table of the run.
-        batch: method, factors and formulas of the run; a new one, for plans of other rows are hashed, too.
+        batch: method, factors and formulas of the run.
         out: the run's folder.
         row: number of the row in the source, from 0.
 

@@ -3,7 +3,7 @@
 Belongs here: numbering distinct keys; multiplying, rounding and summing rows whose formula is linear in its
 activity; numbering what the rows of a block name.
 Does not belong here: what a key or a coefficient means (``batch_plans``, ``linear``), threads
-(``batch_columns``).
+(``batch_keys``, ``batch_columns``).
 
 Each loop runs without Python's lock over a range of rows and writes only into that range, so that threads
 share the arrays. Arithmetic is plain float64 without contraction or reordering: the same operations in the

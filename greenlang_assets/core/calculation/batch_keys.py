@@ -20,7 +20,7 @@ from greenlang_assets.core.calculation import batch_kernels as kernel
 from greenlang_assets.core.errors import GreenlangError
 
 #: Parts of a key, and the bits that they take together.
-KEY_PARTS, KEY_BITS = 4, 63
+KEY_PARTS, _KEY_BITS = 4, 63
 #: Distinct keys for which a thread makes room at first: two to this power.
 _ROOM = 16
 #: Keys of so few bits are places in a table of their own.
@@ -111,7 +111,7 @@ def _number(columns: Sequence[Codes], numbers: Codes, start: int, stop: int) -> 
         lacking = KEY_PARTS - len(parts)
         key = (*parts, *[None] * lacking, np.array([*widths, *[0] * lacking], dtype=np.uint64))
         exponent, count, bits = _ROOM, -1, sum(widths)
-        while count == -1 and bits <= KEY_BITS:
+        while count == -1 and bits <= _KEY_BITS:
             first = np.empty(1 << exponent, dtype=np.int64)
             if bits <= _FEW_BITS:
                 places = np.zeros(1 << bits, dtype=np.int32)
@@ -128,7 +128,7 @@ def _number(columns: Sequence[Codes], numbers: Codes, start: int, stop: int) -> 
         "BATCH_TOO_VARIED",
         "the columns of a key hold too many different values to be told apart",
         found=f"columns of {', '.join(map(str, widths))} bits",
-        expected=f"{KEY_BITS} bits together",
+        expected=f"{_KEY_BITS} bits together",
     )
 
 
