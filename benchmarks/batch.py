@@ -30,11 +30,12 @@ import polars as pl
 from benchmarks.batch_data import Workload, gwp_values, workload
 from benchmarks.batch_peers import DuckPeer, PolarsPeer
 from benchmarks.timing import of_calls
-from greenlang_assets.core.calculation.batch_blocks import block_hashes
+from greenlang_assets.core.calculation.batch_blocks import header_leaf
 from greenlang_assets.core.calculation.batch_columns import Batch
 from greenlang_assets.core.calculation.batch_files import prove_row, run_files
 from greenlang_assets.core.calculation.batch_questions import Resolver, resolver_of
 from greenlang_assets.core.calculation.engine import CalculationEngine
+from greenlang_assets.core.provenance.merkle import HashTree
 
 ROWS, ROUNDS = 10_000_000, 3
 BY = ("tenant", "scope")
@@ -65,12 +66,13 @@ def _questions(work: Workload) -> pl.DataFrame:
 
 
 def _ours(resolver: Resolver, work: Workload, rows: pl.DataFrame) -> Any:
-    return Batch(resolver, work.method).calculate(rows, BY)
+    return Batch(resolver, work.method, BY).calculate(rows)
 
 
 def _proved(resolver: Resolver, work: Workload, rows: pl.DataFrame) -> Any:
-    calculated = Batch(resolver, work.method).calculate(rows, BY, hashed=True)
-    return block_hashes(calculated, THREADS)
+    batch = Batch(resolver, work.method, BY)
+    calculated = batch.calculate(rows, hashed_from=0)
+    return calculated, HashTree([header_leaf(BY), *calculated.leaves, *batch.page_leaves()]).root
 
 
 def _in_memory(work: Workload, engine: CalculationEngine) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _to_files(work: Workload, engine: CalculationEngine, folder: Path) -> dict[s
 
     def ours() -> None:
         shutil.rmtree(out, ignore_errors=True)
-        run_files(work.path, Batch(resolver, work.method), out, by=BY)
+        run_files(work.path, Batch(resolver, work.method, BY), out)
 
     def by_polars() -> None:
         rows, _ = polars_peer.by_columns(pl.read_parquet(work.path))
@@ -127,7 +129,7 @@ def _to_files(work: Workload, engine: CalculationEngine, folder: Path) -> dict[s
     times = _take_turns({"ours with provenance": ours, "Polars": by_polars, "DuckDB": by_duck})
     best = min(times["Polars"], times["DuckDB"])
     proofs = [
-        partial(prove_row, work.path, Batch(resolver, work.method), out, row)
+        partial(prove_row, work.path, Batch(resolver, work.method, BY), out, row)
         for row in range(0, ROWS, ROWS // 50)
     ]
     proofs[0]()
@@ -187,15 +189,15 @@ def _measured(arguments: list[str]) -> dict[str, Any]:
 def _child(kind: str, source: Path, method: Path, out: Path | None) -> dict[str, Any]:
     engine = CalculationEngine.shipped()
     resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
-    batch = Batch(resolver, pl.read_parquet(method))
+    batch = Batch(resolver, pl.read_parquet(method), BY)
     if kind == "cold":
         rows = pl.read_parquet(source).rechunk()
         began = time.perf_counter()
-        batch.calculate(rows, BY)
+        batch.calculate(rows)
         return {"million rows/s": _rate(time.perf_counter() - began, rows.height)}
     assert out is not None
     began = time.perf_counter()
-    run = run_files(source, batch, out, by=BY)
+    run = run_files(source, batch, out)
     seconds = time.perf_counter() - began
     return {"million rows/s": _rate(seconds, run.rows), "peak memory, GB": _peak_gb()}
 

@@ -6,6 +6,7 @@ Belongs here: the command's options and what a person sees. Does not belong here
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +54,7 @@ def table(
     ) as progress:  # fmt: skip
         task = progress.add_task("loading factors and formulas", total=None)
         done = run_files(
-            rows, _batch(method, threads), out, by=names,
+            rows, _batch(method, names, threads), out,
             say=lambda at, total: progress.update(task, description="rows", completed=at, total=total),
         )  # fmt: skip
     if as_json:
@@ -84,7 +85,8 @@ def table(
             print_table("rejected", ["code", "rows"], list(done.rejected.items()), numeric=["rows"])
         console().print(f"root {done.root}")
         console().print(
-            f"written: {out}/rows, plans.parquet, rejected.parquet, sums.csv, leaves.bin, run.json"
+            f"written: {out}/rows, plans.parquet, groups.parquet, rejected.parquet, sums.csv, leaves.bin, "
+            "run.json"
         )
     return 1 if done.rejected else 0
 
@@ -101,18 +103,19 @@ def prove(
 
     from greenlang_assets.core.calculation.batch_files import prove_row
 
-    proof = prove_row(rows, _batch(method, None), run, row)
+    proof = prove_row(rows, _batch(method, (), None), run, row)
     text = json.dumps(proof, indent=1, sort_keys=True) + "\n"
     if out is None:
         print_json(proof)
     else:
         out.write_text(text, encoding="utf-8")
-        console().print(f"row {row} is row {proof['row']} of leaf {proof['leaf']} under root {proof['root']}")
+        leaf, leaves = proof["block"]["leaf"], proof["leaves"]
+        console().print(f"row {row} is in leaf {leaf} of {leaves} under root {proof['root']}")
         console().print(f"written: {out}")
     return 0
 
 
-def _batch(method: Path, threads: int | None) -> Batch:
+def _batch(method: Path, by: Sequence[str], threads: int | None) -> Batch:
     from greenlang_assets.core.calculation.batch_columns import Batch
     from greenlang_assets.core.calculation.batch_questions import resolver_of
     from greenlang_assets.core.tenants.contracts import METHOD, check
@@ -121,4 +124,4 @@ def _batch(method: Path, threads: int | None) -> Batch:
     how = check(load_method(method), METHOD)
     engine = in_force.engine()
     resolver = resolver_of(engine.catalogue, engine.library, engine.gwp)
-    return Batch(resolver, how) if threads is None else Batch(resolver, how, threads)
+    return Batch(resolver, how, by) if threads is None else Batch(resolver, how, by, threads)

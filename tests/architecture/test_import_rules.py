@@ -19,8 +19,8 @@ MODULES = sorted(
 
 #: Third-party libraries that core may compute with.
 PURE = {
-    "fastexcel", "numba", "numpy", "orjson", "pandera", "pint", "polars", "pyarrow", "pydantic", "rapidfuzz",
-    "yaml",
+    "blake3", "fastexcel", "numba", "numpy", "orjson", "pandera", "pint", "polars", "pyarrow", "pydantic",
+    "rapidfuzz", "yaml",
 }  # fmt: skip
 LAYERS = ("greenlang_assets.core", "greenlang_assets.sdk", "factory_ops", "registry_ops")
 

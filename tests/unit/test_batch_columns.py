@@ -1,6 +1,5 @@
 """The batch in columns: the integers of the engine, whatever threads, parts and kinds of formula."""
 
-import hashlib
 import itertools
 import json
 import struct
@@ -9,20 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch import calculate_batch
-from greenlang_assets.core.calculation.batch_blocks import BLOCK, block_bytes, block_hashes, header_leaf
-from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch
+from greenlang_assets.core.calculation.batch_blocks import header_leaf
+from greenlang_assets.core.calculation.batch_columns import Batch, page_count
 from greenlang_assets.core.calculation.batch_keys import Distinct
-from greenlang_assets.core.calculation.batch_plans import QUESTION, Plan, methods_of, resolve
+from greenlang_assets.core.calculation.batch_layout import BLOCK
+from greenlang_assets.core.calculation.batch_plans import MASS_COLUMNS, QUESTION, Plan, methods_of, resolve
 from greenlang_assets.core.calculation.batch_questions import Resolver
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.calculation.model import CalculationContext
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.formulas.library import Library
+from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.tenants.contracts import METHOD
 from greenlang_assets.core.tenants.dataset import load_dataset
 
@@ -153,25 +155,34 @@ def chicago():
 
 
 @pytest.fixture(scope="module")
-def reference(resolver, chicago):
-    rows, method = chicago
-    return Batch(resolver, method, threads=1).calculate(rows, ("tenant", "scope"))
+def many(chicago):
+    """The same twelve times over, each time a little more: several blocks, not a whole number."""
+    rows, _ = chicago
+    times = [rows.with_columns(pl.col("quantity") * (1 + number / 7)) for number in range(12)]
+    return pl.concat(times, rechunk=True)
+
+
+@pytest.fixture(scope="module")
+def reference(resolver, chicago, many):
+    _, method = chicago
+    return Batch(resolver, method, ("tenant", "scope"), threads=1).calculate(many, hashed_from=0)
 
 
 @pytest.mark.parametrize("threads", [2, 8])
-def test_threads_change_nothing(resolver, chicago, reference, threads):
-    rows, method = chicago
-    done = Batch(resolver, method, threads=threads).calculate(rows, ("tenant", "scope"))
+def test_threads_change_nothing(resolver, chicago, many, reference, threads):
+    _, method = chicago
+    done = Batch(resolver, method, ("tenant", "scope"), threads=threads).calculate(many, hashed_from=0)
     assert done.sums.equals(reference.sums)
     assert done.frame().equals(reference.frame())
-    assert block_hashes(done, threads) == block_hashes(reference, 1)
+    assert done.leaves == reference.leaves
+    assert len(done.leaves) == 3
 
 
 @pytest.mark.parametrize("kind", [pl.String(), pl.Categorical()])
-def test_categories_change_nothing(resolver, chicago, reference, kind):
-    rows, method = chicago
-    cast = rows.with_columns(pl.col("activity", "region", "unit", "tenant", "scope").cast(kind))
-    done = Batch(resolver, method).calculate(cast.sort("quantity"), ("tenant", "scope"))
+def test_categories_change_nothing(resolver, chicago, many, reference, kind):
+    _, method = chicago
+    cast = many.with_columns(pl.col("activity", "region", "unit", "tenant", "scope").cast(kind))
+    done = Batch(resolver, method, ("tenant", "scope")).calculate(cast.sort("quantity"))
     assert done.sums.equals(reference.sums)
 
 
@@ -227,7 +238,7 @@ def gas_method():
 
 def test_rows_without_a_result_say_why_and_add_nothing(resolver):
     quantities = [1.0, None, float("nan"), float("inf"), -1.0, 1e300, 1e12, 2.0]
-    done = Batch(resolver, gas_method()).calculate(gas_rows(quantities), ("scope",))
+    done = Batch(resolver, gas_method(), ("scope",)).calculate(gas_rows(quantities))
     assert done.statuses.tolist() == [
         layout.FINE, layout.NOT_FINITE, layout.NOT_FINITE, layout.NOT_FINITE, layout.OUT_OF_BOUNDS,
         layout.OVERFLOW, layout.OVERFLOW, layout.FINE,
@@ -242,7 +253,7 @@ def test_rows_without_a_result_say_why_and_add_nothing(resolver):
 
 def test_sums_beyond_64_bits_are_exact(resolver):
     rows = gas_rows([1e11] * 50_000)
-    done = Batch(resolver, gas_method(), threads=2).calculate(rows, ("scope",))
+    done = Batch(resolver, gas_method(), ("scope",), threads=2).calculate(rows)
     one = int(done.co2e[0])
     assert one * 50_000 > 2**63
     assert done.sums["co2e_mg"].to_list() == [one * 50_000]
@@ -296,10 +307,10 @@ def test_a_formula_that_is_not_linear_runs_as_its_expression(engine, precision):
 
 def test_questions_that_come_later_are_answered_too(resolver, chicago):
     rows, method = chicago
-    batch = Batch(resolver, method)
+    batch = Batch(resolver, method, ("tenant",))
     batch.calculate(rows.filter(pl.col("activity") == "natural-gas"))
-    later = batch.calculate(rows, ("tenant",))
-    assert later.sums.equals(Batch(resolver, method).calculate(rows, ("tenant",)).sums)
+    later = batch.calculate(rows)
+    assert later.sums.equals(Batch(resolver, method, ("tenant",)).calculate(rows).sums)
 
 
 def test_batches_of_several_threads_share_a_resolver(engine, chicago):
@@ -308,7 +319,7 @@ def test_batches_of_several_threads_share_a_resolver(engine, chicago):
     parts = [rows.filter(pl.col("data_year") == year) for year in sorted(rows["data_year"].unique())] * 2
 
     def sums(part, resolver=shared):
-        return Batch(resolver, method, threads=1).calculate(part, ("tenant", "scope")).sums
+        return Batch(resolver, method, ("tenant", "scope"), threads=1).calculate(part).sums
 
     with ThreadPoolExecutor(len(parts)) as pool:
         together = list(pool.map(sums, parts))
@@ -320,49 +331,68 @@ def test_batches_of_several_threads_share_a_resolver(engine, chicago):
 def test_an_empty_cell_of_a_key_is_refused(resolver, column):
     rows = gas_rows([1.0, 2.0]).with_columns(pl.lit(None, dtype=pl.String).alias(column))
     with pytest.raises(GreenlangError) as refused:
-        Batch(resolver, gas_method()).calculate(rows, ("scope",))
+        Batch(resolver, gas_method(), ("scope",)).calculate(rows)
     assert refused.value.code == "BATCH_CELL_EMPTY"
 
 
-def read_block(data):
+def read_block(record, columns):
     """A block read by its description alone: a record for each row."""
-    head, _, rest = data.partition(b"\n")
-    said = json.loads(head)
-    rows, at = said["rows"], 32 * said["plans"]
-    plans = [rest[32 * n : 32 * n + 32] for n in range(said["plans"])]
+    said, at = json.loads(record), 0
+    rows = said["rows"]
+    assert blake3(columns).hexdigest() == said["blake3"]
 
-    def take(form, size, count):
+    def take(form, count):
         nonlocal at
-        values = struct.unpack_from(f"<{count}{form}", rest, at)
-        at += size * count
+        values = struct.unpack_from(f"<{count}{form}", columns, at)
+        at += struct.calcsize(f"<{form}") * count
         return values
 
-    codes, groups = take("H", 2, rows), take("H", 2, rows)
-    quantities, co2e = take("d", 8, rows), take("q", 8, rows)
-    with_gases = take("H", 2, said["gases"])
-    gases = dict(zip(with_gases, zip(*[iter(take("q", 8, 4 * said["gases"]))] * 4, strict=True), strict=True))
-    without = take("H", 2, said["without"])
-    reasons = dict(zip(without, take("B", 1, said["without"]), strict=True))
-    assert at == len(rest)
+    plans, groups, quantities, co2e = take("i", rows), take("i", rows), take("d", rows), take("q", rows)
+    with_gases = take("H", said["gases"])
+    masses = [take("q", said["gases"]) for _ in range(4)]
+    gases = dict(zip(with_gases, zip(*masses, strict=True), strict=True))
+    without = take("H", said["without"])
+    reasons = dict(zip(without, take("B", said["without"]), strict=True))
+    assert at == len(columns)
     return [
         {
-            "plan": plans[codes[row]], "group": said["groups"][groups[row]], "quantity": quantities[row],
-            "co2e": co2e[row], "gases": gases.get(row), "status": reasons.get(row, 0),
+            "plan": plans[row], "group": groups[row], "quantity": quantities[row], "co2e": co2e[row],
+            "gases": gases.get(row), "status": reasons.get(row, 0),
         }
         for row in range(rows)
     ]  # fmt: skip
 
 
-def test_a_block_holds_its_rows_as_it_says(reference, chicago):
-    rows, _ = chicago
-    read = read_block(block_bytes(reference, 0))
-    assert len(read) == rows.height < BLOCK
-    assert [row["group"] for row in read] == [list(row) for row in rows.select("tenant", "scope").iter_rows()]
-    assert [row["status"] for row in read] == reference.statuses.tolist()
+def read_pages(pages):
+    """The entries of pages, one after the other."""
+    entries = []
+    for page in map(json.loads, pages):
+        assert page["first"] == len(entries)
+        entries += [
+            dict(zip(page["columns"], row, strict=True))
+            for row in zip(*page["columns"].values(), strict=True)
+        ]
+        assert page["first"] + page["rows"] == len(entries)
+    return entries
+
+
+def test_blocks_and_pages_hold_the_rows_as_they_say(resolver, chicago, many):
+    rows, (_, method) = many, chicago
+    batch = Batch(resolver, method, ("tenant", "scope"))
+    done = batch.calculate(rows, hashed_from=0)
+    blocks = [done.block(number, 0) for number in range(3)]
+    read = [row for block in blocks for row in read_block(block.record(), block.columns())]
+    plans = read_pages([batch.plan_page(number) for number in range(page_count(len(batch.answers)))])
+    groups = read_pages([batch.group_page(number) for number in range(page_count(batch.groups.height))])
+    assert done.leaves == [block.leaf() for block in blocks]
+    assert [groups[row["group"]] for row in read] == rows.select("tenant", "scope").to_dicts()
+    question = rows.select(QUESTION).to_dicts()
+    assert [{name: plans[row["plan"]][name] for name in QUESTION} for row in read] == question
+    assert [row["status"] for row in read] == done.statuses.tolist()
     quantities = pl.Series([row["quantity"] for row in read])
     assert quantities.fill_nan(None).to_list() == rows["quantity"].fill_nan(None).to_list()
     *gases, co2e = MASS_COLUMNS
-    frame = reference.frame()
+    frame = done.frame()
     assert [row["co2e"] for row in read] == frame[co2e].fill_null(0).to_list()
     expected = [
         None if all(mass is None for mass in masses) else tuple(mass or 0 for mass in masses)
@@ -370,24 +400,86 @@ def test_a_block_holds_its_rows_as_it_says(reference, chicago):
     ]
     assert [row["gases"] for row in read] == expected
     assert any(expected)
-    # Equal plans have equal hashes, different ones different hashes.
-    assert len({row["plan"] for row in read}) == reference.answers.questions.height
+    for number, plan in enumerate(plans):
+        answer = batch.answers.plan(number)
+        if isinstance(answer, GreenlangError):
+            assert (plan["refused"], plan["calculation_sha256"], plan["ratio"]) == (answer.code, None, None)
+        else:
+            assert plan["refused"] is None
+            assert float(plan["ratio"]) == answer.ratio
+            assert plan["calculation_sha256"] == answer.formula.identity
+            assert (plan["matched_level"], plan["year_distance"]) == (
+                answer.match.matched_level, answer.match.year_distance,
+            )  # fmt: skip
+    assert any(plan["refused"] for plan in plans)
 
 
-def test_a_digit_changes_the_hash_of_its_block(resolver, chicago):
-    rows, method = chicago
-    before = block_hashes(Batch(resolver, method).calculate(rows, ("tenant",)), 2)
-    changed = rows.with_columns(
+def test_a_page_is_canonical_json(resolver):
+    texts = ['"quoted"', "back\\slash", "new\nline", "\x01\x7f", "Zoë ✓ \U0001f33f", "</script>"]
+    rows = gas_rows([1.0] * len(texts)).with_columns(scope=pl.Series(texts))
+    batch = Batch(resolver, gas_method(), ("scope", "data_year"))
+    batch.calculate(rows)
+    assert batch.group_page(0) == canonical_bytes(
+        {
+            "columns": {"data_year": [2016] * len(texts), "scope": texts}, "first": 0,
+            "format": "greenlang/rows@3", "kind": "groups", "rows": len(texts),
+        }
+    )  # fmt: skip
+
+
+def test_a_digit_changes_the_hash_of_its_block(resolver, chicago, many):
+    _, method = chicago
+
+    def leaves(rows):
+        return Batch(resolver, method, ("tenant",)).calculate(rows, hashed_from=0).leaves
+
+    changed = many.with_columns(
         pl.when(pl.int_range(pl.len()) == 5)
         .then(pl.col("quantity") + 0.001)
         .otherwise("quantity")
         .alias("quantity")
     )
-    after = block_hashes(Batch(resolver, method).calculate(changed, ("tenant",)), 2)
-    assert before != after
-    data = block_bytes(Batch(resolver, method).calculate(rows, ("tenant",)), 0)
-    assert hashlib.sha256(b"\0" + data).digest() == before[0]
+    before, after = leaves(many), leaves(changed)
+    assert before[0] != after[0]
+    assert before[1:] == after[1:]
     assert header_leaf(("tenant",)) != header_leaf(("scope",))
+
+
+def test_a_table_in_many_stretches_gives_what_it_gives_in_one(resolver, chicago, many):
+    _, method = chicago
+    cuts = [0, 10, 5_000, BLOCK - 1, BLOCK + 7_000, many.height]
+    stretched = pl.concat([many[start:stop] for start, stop in itertools.pairwise(cuts)], rechunk=False)
+    assert stretched["activity"].n_chunks() == len(cuts) - 1
+    results = []
+    for table, threads in ((many.rechunk(), 1), (stretched, 1), (stretched, 3)):
+        batch = Batch(resolver, method, ("tenant", "scope"), threads)
+        results.append((batch.calculate(table, hashed_from=0), batch.page_leaves()))
+    first = results[0]
+    for done, pages in results[1:]:
+        assert done.sums.equals(first[0].sums)
+        assert done.frame().equals(first[0].frame())
+        assert (done.leaves, pages) == (first[0].leaves, first[1])
+
+
+def test_a_later_table_sums_its_own_groups_only(resolver, chicago):
+    rows, method = chicago
+    batch = Batch(resolver, method, ("scope",))
+    batch.calculate(rows)
+    part = rows.filter(pl.col("scope") == "2")
+    assert batch.calculate(part).sums.equals(Batch(resolver, method, ("scope",)).calculate(part).sums)
+
+
+def test_no_rows_give_no_sums(resolver):
+    done = Batch(resolver, gas_method(), ("scope",)).calculate(gas_rows([1.0]).clear(), hashed_from=0)
+    assert (done.sums.height, done.frame().height, done.leaves) == (0, 0, [])
+
+
+def test_rows_are_not_summed_by_decimal_numbers(resolver):
+    rows = gas_rows([1.0, 2.0]).with_columns(share=pl.Series([1.2, 1.7]))
+    with pytest.raises(GreenlangError) as refused:
+        Batch(resolver, gas_method(), ("share",)).calculate(rows)
+    assert refused.value.code == "BATCH_GROUP"
+    assert "share Float64" in str(refused.value)
 
 
 @settings(deadline=None)
@@ -404,26 +496,27 @@ def test_keys_are_numbered_by_their_first_appearance(cells, names, parts):
     rows = pl.DataFrame(cells, schema={"n": pl.Int64(), "t": pl.String()}, orient="row")
     rows = rows.with_columns(t2=pl.col("t"), t3=pl.col("t").cast(pl.Categorical()))
     cuts = [rows.height * part // parts for part in range(parts + 1)]
+    pieces = [rows[start:stop] for start, stop in itertools.pairwise(cuts) if start < stop]
     with ThreadPoolExecutor(2) as pool:
-        distinct = Distinct(rows, names, pool, list(itertools.pairwise(cuts)))
+        distinct = Distinct(pl.concat(pieces, rechunk=False), names, pool, 2)
         texts = rows.select(pl.col(names)).with_columns(pl.col(pl.Categorical).cast(pl.String))
         assert distinct.keys.equals(texts.unique(maintain_order=True))
+        ends = [*distinct.starts[1:], rows.height]
         places = np.concatenate(
             [
                 place[distinct.numbers[start:stop]]
-                for place, (start, stop) in zip(
-                    distinct.places_in(distinct.keys), itertools.pairwise(cuts), strict=True
+                for place, start, stop in zip(
+                    distinct.places_in(distinct.keys), distinct.starts, ends, strict=True
                 )
             ]
         )
         assert distinct.keys[places].equals(texts)
-        assert sum(int(job.result().sum()) for job in distinct.counted()) == rows.height
 
 
 def test_more_keys_than_there_was_room_for():
     rows = pl.DataFrame({"n": np.arange(200_000) % 150_000})
     with ThreadPoolExecutor(1) as pool:
-        distinct = Distinct(rows, ("n",), pool, [(0, rows.height)])
+        distinct = Distinct(rows, ("n",), pool, 1)
         assert distinct.keys["n"].to_list() == list(range(150_000))
 
 
@@ -431,5 +524,5 @@ def test_columns_that_no_key_holds_are_refused():
     numbers = np.arange(70_000)
     rows = pl.DataFrame(dict.fromkeys("abcd", numbers))
     with ThreadPoolExecutor(1) as pool, pytest.raises(GreenlangError) as refused:
-        _ = Distinct(rows, ("a", "b", "c", "d"), pool, [(0, rows.height)]).keys
+        _ = Distinct(rows, ("a", "b", "c", "d"), pool, 1).keys
     assert refused.value.code == "BATCH_TOO_VARIED"

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from blake3 import blake3
 
-from greenlang_assets.core.calculation.batch_blocks import BLOCK
-from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch
+from greenlang_assets.core.calculation.batch_columns import Batch
 from greenlang_assets.core.calculation.batch_files import prove_row, run_files
+from greenlang_assets.core.calculation.batch_layout import BLOCK
+from greenlang_assets.core.calculation.batch_plans import MASS_COLUMNS
 from greenlang_assets.core.calculation.batch_questions import Resolver
 from greenlang_assets.core.calculation.engine import CalculationEngine
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.tenants.dataset import load_dataset
 
 BY = ("tenant", "scope")
+#: The program that the documentation prints.
+CHECK = (
+    Path("docs/large-tables.md").read_text("utf-8").partition("```python\n")[2].partition("```")[0]
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def rows(dataset):
 
 
 def ran(resolver, dataset, source, out, **options):
-    return run_files(source, Batch(resolver, dataset.method), out, by=BY, **options)
+    return run_files(source, Batch(resolver, dataset.method, BY), out, **options)
 
 
 def test_a_run_writes_each_row_in_its_place(resolver, dataset, rows, tmp_path):
@@ -51,7 +57,7 @@ def test_a_run_writes_each_row_in_its_place(resolver, dataset, rows, tmp_path):
         resolver, dataset, tmp_path / "rows.parquet", tmp_path / "out", part=BLOCK,
         say=lambda *at: told.append(at),
     )  # fmt: skip
-    done = Batch(resolver, dataset.method).calculate(rows, BY)
+    done = Batch(resolver, dataset.method, BY).calculate(rows)
     written = pl.read_parquet(tmp_path / "out/rows/*.parquet")
     assert rows.height > 2 * BLOCK
     assert len(list((tmp_path / "out/rows").iterdir())) == rows.height // BLOCK + 1
@@ -123,10 +129,9 @@ def test_a_run_overwrites_nothing(resolver, dataset, rows, tmp_path):
 
 
 def checked(proof, root, tmp_path):
-    """The program that the documentation prints, run on a proof with Python alone."""
-    text = Path("docs/large-tables.md").read_text(encoding="utf-8")
+    """That program, run on a proof with Python alone."""
     program = tmp_path / "check.py"
-    program.write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    program.write_text(CHECK, encoding="utf-8")
     (tmp_path / "proof.json").write_text(json.dumps(proof), encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-I", "-S", program, tmp_path / "proof.json", root], capture_output=True, text=True
@@ -137,27 +142,43 @@ def test_a_row_is_proved_to_the_root_without_us(resolver, dataset, rows, tmp_pat
     source, out = tmp_path / "rows.parquet", tmp_path / "out"
     rows.write_parquet(source)
     run = ran(resolver, dataset, source, out)
-    batch = Batch(resolver, dataset.method)
-    figures = batch.calculate(rows, BY).co2e
+    batch = Batch(resolver, dataset.method, BY)
+    figures = batch.calculate(rows).co2e
     for number in (0, BLOCK - 1, BLOCK, rows.height - 1):
         proof = prove_row(source, batch, out, number)
         done = checked(proof, run.root, tmp_path)
         assert done.returncode == 0, done.stderr
         row = rows.row(number, named=True)
-        assert f"row {number}: {[row['tenant'], row['scope']]}" in done.stdout
+        assert f"row {number}: { ({name: row[name] for name in sorted(BY)}) }" in done.stdout
+        assert f"'activity': '{row['activity']}'" in done.stdout
         assert f"quantity {row['quantity']!r}, {figures[number]} mg CO2e" in done.stdout
-    block = bytearray(base64.b64decode(proof["block"]))
-    block[-1] ^= 1
-    changed = proof | {"block": base64.b64encode(bytes(block)).decode()}
-    assert "does not lead to this root" in checked(changed, run.root, tmp_path).stderr
     assert "does not lead to this root" in checked(proof, "0" * 64, tmp_path).stderr
+    columns = bytearray(base64.b64decode(proof["columns"]))
+    columns[-1] ^= 1
+    changed = proof | {"columns": base64.b64encode(bytes(columns)).decode()}
+    assert "not the columns of the row's block" in checked(changed, run.root, tmp_path).stderr
+    assert "not the columns of the row's block" in checked(proof | {"row": 0}, run.root, tmp_path).stderr
+    other = proof | {"plans": proof["groups"]}
+    assert "not the plans of the row" in checked(other, run.root, tmp_path).stderr
+    for part in ("block", "plans", "groups"):
+        changed = proof | {part: proof[part] | {"says": proof[part]["says"].replace("0", "1", 1)}}
+        assert "does not lead to this root" in checked(changed, run.root, tmp_path).stderr
+
+
+@pytest.mark.parametrize("size", [0, 1, 64, 65, 1023, 1024, 1025, 2048, 3073, 7 * 1024, 31_744, 100_001])
+def test_the_printed_blake3_is_blake3(size):
+    program = CHECK.partition("proof, root =")[0]
+    names = {}
+    exec(compile(program, "docs/large-tables.md", "exec"), names)
+    data = (b"greenlang" * 12_000)[:size]
+    assert names["blake3"](data) == blake3(data).hexdigest()
 
 
 def test_a_proof_of_other_rows_is_refused(resolver, dataset, rows, tmp_path):
     source, out = tmp_path / "rows.parquet", tmp_path / "out"
     rows.head(100).write_parquet(source)
     ran(resolver, dataset, source, out)
-    batch = Batch(resolver, dataset.method)
+    batch = Batch(resolver, dataset.method, BY)
     with pytest.raises(GreenlangError) as refused:
         prove_row(source, batch, out, 100)
     assert refused.value.code == "BATCH_ROW"

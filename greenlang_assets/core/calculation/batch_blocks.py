@@ -1,137 +1,135 @@
 """Rows of a batch as canonical blocks: what is hashed, so that any row can be proved to a root.
 
-Belongs here: the bytes of a block, the hash of each, the tree over them.
-Does not belong here: the tree's form (``core.provenance.merkle``), files (``batch_files``).
+Belongs here: the bytes of a block and of a page, the hash of each.
+Does not belong here: the tree over them (``core.provenance.merkle``), where rows come from
+(``batch_columns``).
 
-A hash for each row costs many times its calculation; the bytes of 65,536 rows hashed at once cost less than
-twice as much. The leaves of the tree are: first the header, a record of what the rows are; then the blocks in
-the order of the rows. A block is, one after the other:
+A hash for each row costs many times its calculation. The leaves of the tree are, one after the other:
 
-* a line of canonical JSON: format, number of the first row, number of rows, of plans, of rows with gases and
-  of rows without figures, and the groups in the order in which the rows name them;
-* the SHA-256 of each plan (32 bytes) in the order in which the rows name them;
-* each row's plan and then each row's group by its place in these lists, uint16;
+* the *header*: what the rows are;
+* *blocks* of 65,536 rows, in the order of the rows;
+* *pages* of plans, 4,096 each, in the order in which the rows name them: a plan is a distinct question and
+  how it is calculated (the hash of factor, formula and GWPs, the rung at which the factor was found, the
+  years between, the ratio of units), or the code of its refusal;
+* pages of groups likewise.
+
+All of them are JSON with sorted keys and without spaces. That of a block says how many rows it has, how many
+of them with gases and how many without figures, and the BLAKE3 hash of its columns. These are, one after the
+other, little-endian:
+
+* each row's plan, then each row's group, int32: their numbers in the pages;
 * the quantities as given, float64; a row without one holds the one canonical NaN;
-* each row's CO2e, int64; 0 where it has no figures;
-* the places of the rows whose formula gives gases, uint16, and then row by row their gases in the order of
-  the header, int64;
+* each row's CO2e in milligrams, int64; 0 where it has no figures;
+* the places in the block of the rows whose formula gives gases, uint16, and then gas by gas, in the order of
+  the header, their milligrams, int64;
 * the places of the rows without figures, uint16, and then why each has none, a byte.
 
-Numbers are little-endian, masses are milligrams. A plan's hash covers the question, factor, formula, GWP set
-and ratio of units, or the code of the refusal: plan, quantity and masses are the whole calculation of a row.
-Blocks do not depend on threads, on the machine or on how Polars numbers its categories.
+The columns are hashed as they lie in memory. SHA-256 of as many bytes takes longer than the calculation,
+even where the processor has instructions for it; BLAKE3 takes a fraction of that. The tree, and all that the
+ledger holds, is hashed with SHA-256. Blocks do not depend on threads, on the machine, on how a table is
+divided, or on how Polars numbers its categories.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
+import polars as pl
+from blake3 import blake3
 
-from greenlang_assets.core.calculation import batch_kernels as kernel
-from greenlang_assets.core.calculation.batch_columns import GAS_COLUMNS, Calculated
+from greenlang_assets.core.calculation.batch_layout import BLOCK
+from greenlang_assets.core.calculation.batch_plans import GAS_COLUMNS
 from greenlang_assets.core.provenance.canonical import canonical_bytes
 from greenlang_assets.core.provenance.merkle import leaf_hash
 
-FORMAT = "greenlang/rows@2"
-#: Rows a block; places of plans and groups in it fit into sixteen bits.
-BLOCK = 65_536
+FORMAT = "greenlang/rows@3"
+#: Plans or groups of a page.
+PAGE = 4096
 
 
-def header(by: tuple[str, ...]) -> bytes:
-    """The first leaf: what the rows are."""
-    return canonical_bytes({"block": BLOCK, "by": list(by), "format": FORMAT, "gases": list(GAS_COLUMNS)})
+@dataclass(frozen=True)
+class Block:
+    """The rows of one block.
 
-
-def block_hashes(calculated: Calculated, threads: int, first: int = 0) -> list[bytes]:
-    """The hash of each block as a leaf, in order.
-
-    Args:
-        calculated: rows; all but the last call for one table hold a multiple of :data:`BLOCK` rows.
-        threads: how many hash at once.
+    Attributes:
         first: number of the first row in its table.
+        plans, groups: each row's, int32; numbered as the table names them.
+        quantities: as given, float64; NaN where there is none.
+        co2e: milligrams, int64; 0 where a row has no figures.
+        gas_rows: places of the rows that have gases, int64, ascending.
+        gases: their milligrams, (:data:`GAS_COLUMNS`, rows) int64.
+        statuses: ``batch_layout.FINE``, or why a row has no figures, uint8.
     """
-    packer = Packer(calculated, first)
-    starts = range(0, len(calculated.plans), BLOCK)
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda at: _leaf(packer.pieces(at)), starts))
+
+    first: int
+    plans: npt.NDArray[np.int32]
+    groups: npt.NDArray[np.int32]
+    quantities: npt.NDArray[np.float64]
+    co2e: npt.NDArray[np.int64]
+    gas_rows: npt.NDArray[np.int64]
+    gases: npt.NDArray[np.int64]
+    statuses: npt.NDArray[np.uint8]
+
+    def record(self) -> bytes:
+        """What the leaf is the hash of: the block's description with the hash of its columns."""
+        digest = blake3()
+        for piece in self._pieces():
+            digest.update(piece)
+        said = {
+            "blake3": digest.hexdigest(), "first": self.first, "format": FORMAT, "gases": len(self.gas_rows),
+            "rows": len(self.plans), "without": int(np.count_nonzero(self.statuses)),
+        }  # fmt: skip
+        return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+
+    def leaf(self) -> bytes:
+        """The hash of the block as a leaf."""
+        return leaf_hash(self.record())
+
+    def columns(self) -> bytes:
+        """The columns, of which the record holds the hash."""
+        return b"".join(bytes(piece) for piece in self._pieces())
+
+    def _pieces(self) -> Iterator[Any]:
+        without = np.flatnonzero(self.statuses)
+        given = self.quantities
+        if len(without):
+            # Only rows without figures lack a quantity.
+            given = np.where(np.isnan(given), np.nan, given)
+        yield _bytes(self.plans, "<i4")
+        yield _bytes(self.groups, "<i4")
+        yield _bytes(given, "<f8")
+        yield _bytes(self.co2e, "<i8")
+        yield _bytes(self.gas_rows, "<u2")
+        for masses in self.gases:
+            yield _bytes(masses, "<i8")
+        yield _bytes(without, "<u2")
+        yield _bytes(self.statuses[without], "u1")
 
 
-def block_bytes(calculated: Calculated, number: int, first: int = 0) -> bytes:
-    """The bytes of one block, counted from 0."""
-    return b"".join(bytes(piece) for piece in Packer(calculated, first).pieces(number * BLOCK))
+def _bytes(column: npt.NDArray[Any], dtype: str) -> Any:
+    """The bytes of a column, without a copy where it lies in memory as they are."""
+    return np.ascontiguousarray(column, dtype=dtype).view(np.uint8).data
 
 
-def _leaf(pieces: Iterator[Any]) -> bytes:
-    # As merkle.leaf_hash of all the bytes, without putting them together.
-    digest = hashlib.sha256(b"\0")
-    for piece in pieces:
-        digest.update(piece)
-    return digest.digest()
+def header_leaf(by: Sequence[str]) -> bytes:
+    """The hash of the first leaf: what the rows are."""
+    said = {"block": BLOCK, "by": list(by), "format": FORMAT, "gases": list(GAS_COLUMNS), "page": PAGE}
+    return leaf_hash(canonical_bytes(said))
 
 
-def header_leaf(by: tuple[str, ...]) -> bytes:
-    """The hash of the first leaf."""
-    return leaf_hash(header(by))
-
-
-class Packer:
-    """Packs blocks of calculated rows.
+def page_bytes(kind: str, first: int, entries: pl.DataFrame) -> bytes:
+    """A page.
 
     Args:
-        calculated: the rows.
-        first: number of the first of them in its table.
+        kind: ``plans`` or ``groups``.
+        first: number of the first entry, a multiple of :data:`PAGE`.
+        entries: columns of texts and integers.
     """
-
-    def __init__(self, calculated: Calculated, first: int) -> None:
-        self.calculated, self.first = calculated, first
-        self.hashes = calculated.answers.hashes
-        self.groups = [list(row) for row in calculated.group_keys.iter_rows()] or [[]]
-
-    def pieces(self, start: int) -> Iterator[Any]:
-        """The bytes of the block that begins with a row, piece by piece; columns as they lie in memory."""
-        rows = self.calculated
-        stop = min(start + BLOCK, len(rows.plans))
-        plans, plan_codes = _named(rows.plans, len(self.hashes), start, stop)
-        groups, group_codes = _named(rows.groups, len(self.groups), start, stop)
-        gases = rows.gases.between(start, stop)
-        statuses = rows.statuses[start:stop]
-        without = np.flatnonzero(statuses) if rows.without else np.empty(0, dtype=np.int64)
-        said = {
-            "first": self.first + start,
-            "format": FORMAT,
-            "gases": len(gases.rows),
-            "groups": [self.groups[number] for number in groups.tolist()],
-            "plans": len(plans),
-            "rows": stop - start,
-            "without": len(without),
-        }
-        yield canonical_bytes(said) + b"\n"
-        yield self.hashes[plans].tobytes()
-        yield plan_codes.data
-        yield group_codes.data
-        yield _quantities(rows.quantities[start:stop])
-        yield rows.co2e[start:stop].astype("<i8", copy=False).data
-        yield (gases.rows - start).astype("<u2").data
-        yield gases.masses.astype("<i8", copy=False).data
-        yield without.astype("<u2").data
-        yield statuses[without].data
-
-
-def _named(
-    numbers: npt.NDArray[np.int32], count: int, start: int, stop: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
-    """What a range of rows names in the order of its appearance, and the place of each row's in it."""
-    seen, first = np.full(count, -1, dtype=np.int32), np.empty(count, dtype=np.int32)
-    codes = np.empty(stop - start, dtype="<u2")
-    return first[: kernel.number_names(numbers, seen, first, codes, start, stop)], codes
-
-
-def _quantities(given: npt.NDArray[np.float64]) -> Any:
-    nothing = np.isnan(given)
-    exact = np.where(nothing, np.nan, given) if nothing.any() else given
-    return exact.astype("<f8", copy=False).data
+    columns = entries.to_dict(as_series=False)
+    said = {"columns": columns, "first": first, "format": FORMAT, "kind": kind, "rows": entries.height}
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)

@@ -5,9 +5,9 @@ Does not belong here: the calculation (``batch_columns``), what is hashed (``bat
 
 A run's folder holds ``rows/part-*.parquet`` (in the order of the source, row for row: the columns of the
 sums, factor, plan and masses, which are empty where the row has no figures), ``plans.parquet`` (each distinct
-question with everything that its rows share), ``rejected.parquet`` (number of the row and reason),
-``sums.csv``, ``leaves.bin`` (the hashes of header and blocks) and ``run.json`` (counts, and the Merkle root
-over all rows). It appears whole or not at all.
+question with everything that its rows share), ``groups.parquet`` (by what the rows are summed),
+``rejected.parquet`` (number of the row and reason), ``sums.csv``, ``leaves.bin`` (the leaves of the tree) and
+``run.json`` (counts, and the Merkle root over all rows). It appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -28,14 +28,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from greenlang_assets.core.calculation.batch import refused_rows
-from greenlang_assets.core.calculation.batch_blocks import (
-    BLOCK,
-    FORMAT,
-    block_bytes,
-    block_hashes,
-    header_leaf,
-)
-from greenlang_assets.core.calculation.batch_columns import MASS_COLUMNS, Batch, Calculated
+from greenlang_assets.core.calculation.batch_blocks import FORMAT, PAGE, header_leaf
+from greenlang_assets.core.calculation.batch_columns import Batch, Calculated, page_count
+from greenlang_assets.core.calculation.batch_layout import BLOCK
+from greenlang_assets.core.calculation.batch_plans import MASS_COLUMNS, QUESTION
 from greenlang_assets.core.calculation.batch_questions import Answers
 from greenlang_assets.core.errors import GreenlangError
 from greenlang_assets.core.provenance.canonical import canonical_bytes
@@ -75,18 +71,17 @@ def run_files(
     batch: Batch,
     out: Path,
     *,
-    by: Sequence[str] = ("tenant", "scope"),
     part: int = PART,
     say: Callable[[int, int], None] = lambda done, total: None,
 ) -> Run:
     """Calculates a Parquet file or a folder of them.
 
     Args:
-        source: columns activity, region, unit (texts), data_year (integer), quantity (float), and those of
-            ``by``; others are left alone. Files of a folder are read in the order of their names.
+        source: columns activity, region, unit (texts), data_year (integer), quantity (float), and those by
+            which the batch sums; others are left alone. Files of a folder are read in the order of their
+            names.
         batch: method, factors and formulas.
         out: the run's folder, which must not exist.
-        by: at most four columns by which the masses are summed.
         part: rows of a file of results, a whole number of blocks.
         say: is told the rows done and the rows there are.
 
@@ -108,9 +103,9 @@ def run_files(
     (unfinished / "rows").mkdir(parents=True)
     try:
         # Plans are numbered as they appear in this table, whatever the batch was asked before.
-        book = _Book(Batch(batch.resolver, batch.method, batch.threads), tuple(by), unfinished, part)
+        book = _Book(Batch(batch.resolver, batch.method, batch.by, batch.threads), unfinished, part)
         with ThreadPoolExecutor(batch.threads) as writers:
-            for chunk in _chunks(files, tuple(by), total, PARTS_AT_ONCE * part):
+            for chunk in _chunks(files, tuple(batch.by), total, PARTS_AT_ONCE * part):
                 book.add(chunk, writers)
                 say(book.rows, total)
             book.wait(0)
@@ -123,7 +118,7 @@ def run_files(
 
 
 def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]:
-    """What proves one row of a run to its root: its block, calculated again, and the path.
+    """What proves one row of a run to its root: its block, calculated again, its plan and its group.
 
     Args:
         source: the table of the run.
@@ -132,12 +127,14 @@ def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]
         row: number of the row in the source, from 0.
 
     Returns:
-        ``root``, ``leaf`` (its number), ``leaves`` (how many), ``row`` (its place in the block), ``block``
-        (base64) and ``path`` (hexadecimal, from the leaf upwards).
+        ``root``; ``leaves`` (how many); ``row`` (its number); under ``block``, ``plans`` and ``groups`` the
+        number of a ``leaf``, what it ``says`` (a JSON text) and its ``path`` (hexadecimal, from the leaf
+        upwards), where the pages are those on which the row's plan and group stand; and the ``columns`` of
+        the block (base64).
 
     Raises:
-        GreenlangError: ``BATCH_ROW`` for a row that the run does not have; ``BATCH_PROOF`` where the block is
-            not the one that the run hashed: table, method, factors or formulas are others.
+        GreenlangError: ``BATCH_ROW`` for a row that the run does not have; ``BATCH_PROOF`` where what is
+            calculated is not what the run hashed: table, method, factors or formulas are others.
     """
     said = json.loads((out / "run.json").read_bytes())
     if not 0 <= row < said["rows"]:
@@ -146,26 +143,44 @@ def prove_row(source: Path, batch: Batch, out: Path, row: int) -> dict[str, Any]
         )
     stored = (out / "leaves.bin").read_bytes()
     leaves = [stored[at : at + 32] for at in range(0, len(stored), 32)]
+    tree = HashTree(leaves)
     number, by = row // BLOCK, tuple(said["by"])
-    first = number * BLOCK
-    rows = _typed(_scan(_files(source), by).slice(first, BLOCK).collect())
-    data = block_bytes(batch.calculate(rows, by), 0, first)
-    if leaf_hash(data) != leaves[number + 1] or HashTree(leaves).root != said["root"]:
-        raise GreenlangError(
-            "BATCH_PROOF",
-            "the rows calculated again are not those of the run",
-            found=leaf_hash(data).hex(),
-            expected=leaves[number + 1].hex(),
-            hint="the table, the method, the factors or the formulas have changed since",
-        )
-    return {
-        "block": base64.b64encode(data).decode(),
-        "leaf": number + 1,
-        "leaves": len(leaves),
-        "path": [beside.hex() for beside in HashTree(leaves).path(number + 1)],
-        "root": said["root"],
-        "row": row - first,
+    # Plans and groups have the numbers that the whole table gave them.
+    again = Batch(batch.resolver, batch.method, by, batch.threads)
+    again.known(*(pl.read_parquet(out / name).select(columns) for name, columns in _numbered(by)))
+    rows = _typed(_scan(_files(source), by).slice(number * BLOCK, BLOCK).collect())
+    block = again.calculate(rows).block(0, number * BLOCK)
+    place, pages = row - block.first, 1 + -(-said["rows"] // BLOCK)
+    plan, group = int(block.plans[place]) // PAGE, int(block.groups[place]) // PAGE
+    parts = {
+        "block": (1 + number, block.record()),
+        "plans": (pages + plan, again.plan_page(plan)),
+        "groups": (pages + page_count(said["plans"]) + group, again.group_page(group)),
     }
+    for leaf, data in parts.values():
+        if leaf_hash(data) != leaves[leaf] or tree.root != said["root"]:
+            raise GreenlangError(
+                "BATCH_PROOF",
+                "the rows calculated again are not those of the run",
+                found=leaf_hash(data).hex(),
+                expected=leaves[leaf].hex(),
+                hint="the table, the method, the factors or the formulas have changed since",
+            )
+    proof = {
+        name: {
+            "leaf": leaf,
+            "path": [beside.hex() for beside in tree.path(leaf)],
+            "says": data.decode(),
+        }
+        for name, (leaf, data) in parts.items()
+    }
+    columns = base64.b64encode(block.columns()).decode()
+    return {"columns": columns, "leaves": len(leaves), "root": tree.root, "row": row, **proof}
+
+
+def _numbered(by: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """The files of a run that number its plans and groups, and the columns by which they are known."""
+    return [("plans.parquet", list(QUESTION)), ("groups.parquet", list(by))]
 
 
 def _files(source: Path) -> list[Path]:
@@ -230,21 +245,18 @@ class _Book:
     """The run so far."""
 
     batch: Batch
-    by: tuple[str, ...]
     folder: Path
     part: int
     rows: int = 0
     leaves: list[bytes] = field(default_factory=list)
-    answers: Answers = field(init=False)
     sums: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.DataFrame] = field(default_factory=list)
     writing: list[Future[None]] = field(default_factory=list)
 
     def add(self, chunk: pl.DataFrame, writers: ThreadPoolExecutor) -> None:
         """Calculates one chunk, has it written, and remembers what is left of it."""
-        calculated = self.batch.calculate(chunk, self.by, hashed=True)
-        self.leaves += block_hashes(calculated, self.batch.threads, self.rows)
-        self.answers = calculated.answers
+        calculated = self.batch.calculate(chunk, hashed_from=self.rows)
+        self.leaves += calculated.leaves
         self.sums.append(calculated.sums)
         if calculated.without:
             numbered = chunk.with_row_index("row", self.rows).with_columns(pl.col("row").cast(pl.Int64))
@@ -253,8 +265,8 @@ class _Book:
         self.wait(PARTS_AT_ONCE)
         for start in range(0, chunk.height, self.part):
             path = self.folder / "rows" / f"part-{(self.rows + start) // self.part:05}.parquet"
-            part = calculated.between(start, min(start + self.part, chunk.height))
-            self.writing.append(writers.submit(_write, path, part, self.by))
+            part = calculated.blocks(start // BLOCK, (start + self.part) // BLOCK)
+            self.writing.append(writers.submit(_write, path, part, self.batch.by))
         self.rows += chunk.height
 
     def wait(self, left: int) -> None:
@@ -264,19 +276,21 @@ class _Book:
 
     def close(self) -> Run:
         """Writes what stands beside the rows."""
-        leaves = [header_leaf(self.by), *self.leaves]
+        by = tuple(self.batch.by)
+        leaves = [header_leaf(by), *self.leaves, *self.batch.page_leaves()]
         tree = HashTree(leaves)
         (self.folder / "leaves.bin").write_bytes(b"".join(leaves))
-        sums = _together(self.sums, self.by)
+        sums = _together(self.sums, by)
         rejected = pl.concat([_NO_ROWS, *self.rejected])
         codes = dict(rejected.group_by("code").len().sort("code").iter_rows())
-        plans = _plans(self.answers)
+        plans, groups = _plans(self.batch.answers), self.batch.groups.with_row_index("group")
         plans.write_parquet(self.folder / "plans.parquet")
+        groups.write_parquet(self.folder / "groups.parquet")
         rejected.sort("row").write_parquet(self.folder / "rejected.parquet")
         sums.with_columns(pl.col(pl.Int128).cast(pl.String)).write_csv(self.folder / "sums.csv")
         said = {
-            "by": list(self.by), "format": FORMAT, "plans": plans.height, "rejected": codes,
-            "root": tree.root, "rows": self.rows,
+            "by": list(by), "format": FORMAT, "groups": groups.height, "plans": plans.height,
+            "rejected": codes, "root": tree.root, "rows": self.rows,
         }  # fmt: skip
         (self.folder / "run.json").write_bytes(canonical_bytes(said) + b"\n")
         return Run(self.rows, codes, sums, tree.root, plans.height)
@@ -284,12 +298,9 @@ class _Book:
 
 def _plans(answers: Answers) -> pl.DataFrame:
     """Each distinct question with everything that its rows share."""
-    hashes = [bytes(row).hex() for row in answers.hashes]
-    return pl.concat([answers.questions, answers.columns], how="horizontal").select(
-        pl.int_range(pl.len(), dtype=pl.Int32).alias("plan"),
-        pl.Series("plan_sha256", hashes),
-        pl.all(),
-        pl.Series("ratio", answers.ratios),
+    said = answers.said(0, len(answers)).select("calculation_sha256", "refused")
+    return pl.concat([answers.questions, answers.columns, said], how="horizontal").select(
+        pl.int_range(pl.len(), dtype=pl.Int32).alias("plan"), pl.all(), pl.Series("ratio", answers.ratios)
     )
 
 
@@ -305,7 +316,7 @@ def _together(parts: list[pl.DataFrame], by: tuple[str, ...]) -> pl.DataFrame:
     return every.group_by(by).agg(masses).sort(by) if by else every.select(masses)
 
 
-def _write(path: Path, calculated: Calculated, by: tuple[str, ...]) -> None:
+def _write(path: Path, calculated: Calculated, by: Sequence[str]) -> None:
     """One part: texts as dictionaries of which each row names an entry, nothing of them repeated."""
     columns: dict[str, Any] = {name: _named(calculated.group_keys[name], calculated.groups) for name in by}
     columns["factor_id"] = _named(calculated.answers.columns["factor_id"], calculated.plans)
@@ -329,5 +340,7 @@ def _write(path: Path, calculated: Calculated, by: tuple[str, ...]) -> None:
 def _named(texts: pl.Series, numbers: npt.NDArray[np.int32]) -> Any:
     """The texts that numbers stand for, each of them once."""
     distinct = texts.to_arrow().dictionary_encode()
-    entries = distinct.indices.take(pa.array(numbers))
-    return pa.DictionaryArray.from_arrays(entries, distinct.dictionary, safe=False)
+    places, missing = distinct.indices.fill_null(-1).to_numpy(), distinct.indices.null_count
+    entries = places[numbers]
+    mask = entries < 0 if missing else None
+    return pa.DictionaryArray.from_arrays(entries, distinct.dictionary, mask=mask, safe=False)

@@ -6,8 +6,9 @@ Does not belong here: the loops (``batch_kernels``), what a key is asked for (``
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +26,10 @@ KEY_PARTS, _KEY_BITS = 4, 63
 _ROOM = 16
 #: Keys of so few bits are places in a table of their own.
 _FEW_BITS = 22
+#: No job is made for fewer rows.
+_FEW_ROWS = 4096
+#: Stretches of columns that are numbered as they lie; more are put together first.
+_STRETCHES = 16
 #: One row in so many is looked at for the bits that a key's parts take; whether all fit is seen on the way.
 _LOOKED_AT = 101
 
@@ -41,38 +46,49 @@ def room(shape: tuple[int, ...], dtype: Any) -> Codes:
 
 
 class Distinct:
-    """Distinct keys of the rows, numbered by the threads of a pool.
+    """Distinct keys of the rows, numbered by the threads of a pool from the moment in which this is made.
 
     Args:
         rows: the rows.
         names: the columns of a key, at most four; none gives one key for all rows.
         pool: the threads.
-        ranges: a job each.
+        jobs: among how many jobs the rows are divided, where they are many.
 
     Attributes:
         numbers: each row's number of its key in its range, int32, when :attr:`keys` was asked for.
+        starts: the first row of each range, ascending.
     """
 
-    def __init__(
-        self,
-        rows: pl.DataFrame,
-        names: Sequence[str],
-        pool: ThreadPoolExecutor,
-        ranges: list[tuple[int, int]],
-    ) -> None:
-        self._rows, self._names, self._pool, self._ranges = rows, names, pool, ranges
-        none = np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))
-        self._columns = [_codes(rows[name]) for name in names] or [none]
+    def __init__(self, rows: pl.DataFrame, names: Sequence[str], pool: ThreadPoolExecutor, jobs: int) -> None:
+        self._rows, self._names = rows, names
         self.numbers = room((rows.height,), np.int32)
-        self._jobs = [pool.submit(_number, self._columns, self.numbers, *bounds) for bounds in ranges]
+        self._parts = [
+            tuple(codes[start:stop] for codes in columns)
+            for columns in _stretches(rows, names)
+            for start, stop in _ranges(len(columns[0]), -(-jobs * len(columns[0]) // max(1, rows.height)))
+        ]
+        self.starts = [0, *itertools.accumulate(len(part[0]) for part in self._parts[:-1])]
+        self._jobs = [
+            pool.submit(_number, part, self.numbers[start : start + len(part[0])])
+            for start, part in zip(self.starts, self._parts, strict=True)
+        ]
+
+    def numbered(self) -> Distinct:
+        """The same when all rows are numbered: whoever waits in the pool itself could wait for ever."""
+        wait(self._jobs)
+        return self
 
     @cached_property
     def _found(self) -> tuple[pl.DataFrame, list[npt.NDArray[np.int32]]]:
         seen = [job.result() for job in self._jobs]
-        firsts = np.concatenate(seen)
         # Ranges follow one another, so the first of equal keys is the one that appears first.
-        places = np.empty(len(firsts), dtype=np.int32)
-        which = _number([codes[firsts] for codes in self._columns], places, 0, len(firsts))
+        keys = [
+            np.concatenate([part[at][first] for part, first in zip(self._parts, seen, strict=True)])
+            for at in range(len(self._parts[0]))
+        ]
+        places = np.empty(len(keys[0]), dtype=np.int32)
+        which = _number(keys, places)
+        firsts = np.concatenate([start + first for start, first in zip(self.starts, seen, strict=True)])
         cuts = np.cumsum([len(first) for first in seen])[:-1]
         return _texts(self._rows, self._names, firsts[which]), np.split(places, cuts)
 
@@ -80,18 +96,6 @@ class Distinct:
     def keys(self) -> pl.DataFrame:
         """The distinct keys in the order in which the rows name them."""
         return self._found[0]
-
-    def counted(self) -> list[Future[npt.NDArray[np.int64]]]:
-        """For each range, how many of its rows have each of its numbers: jobs of the same pool."""
-        return [
-            self._pool.submit(self._count, len(job.result()), bounds)
-            for job, bounds in zip(self._jobs, self._ranges, strict=True)
-        ]
-
-    def _count(self, keys: int, bounds: tuple[int, int]) -> npt.NDArray[np.int64]:
-        counts = np.zeros(keys, dtype=np.int64)
-        kernel.count_rows(self.numbers, counts, *bounds)
-        return counts
 
     def places_in(self, table: pl.DataFrame) -> list[npt.NDArray[np.int32]]:
         """For each range, the place of each of its numbers in a table that holds every key."""
@@ -105,22 +109,41 @@ class Distinct:
         return [place[places] for places in own]
 
 
-def _number(columns: Sequence[Codes], numbers: Codes, start: int, stop: int) -> npt.NDArray[np.int64]:
-    """Numbers the keys of a range into ``numbers``; gives the row in which each appeared first."""
-    for parts, widths in _readings(columns, start, stop):
+def _stretches(rows: pl.DataFrame, names: Sequence[str]) -> list[list[Codes]]:
+    """The columns of a key as they lie in memory, stretch after stretch of the rows."""
+    if not names:
+        return [[np.broadcast_to(np.zeros(1, dtype=np.uint32), (rows.height,))]]
+    columns = [_codes(rows[name]) for name in names]
+    lengths = {tuple(column.chunk_lengths()) for column in columns}
+    if len(lengths) > 1 or columns[0].n_chunks() > _STRETCHES:
+        columns = [column.rechunk() for column in columns]
+    chunks = [[chunk.to_numpy() for chunk in column.get_chunks()] for column in columns]
+    return [list(parts) for parts in zip(*chunks, strict=True)]
+
+
+def _ranges(rows: int, jobs: int) -> list[tuple[int, int]]:
+    """As many ranges as jobs, one after the other; no job for fewer than some thousand rows."""
+    parts = max(1, min(jobs, rows // _FEW_ROWS))
+    return list(itertools.pairwise(rows * number // parts for number in range(parts + 1)))
+
+
+def _number(columns: Sequence[Codes], numbers: Codes) -> npt.NDArray[np.int64]:
+    """Numbers the keys of some rows into ``numbers``; gives the row in which each appeared first."""
+    for parts, widths in _readings(columns):
         lacking = KEY_PARTS - len(parts)
         key = (*parts, *[None] * lacking, np.array([*widths, *[0] * lacking], dtype=np.uint64))
         exponent, count, bits = _ROOM, -1, sum(widths)
         while count == -1 and bits <= _KEY_BITS:
             first = np.empty(1 << exponent, dtype=np.int64)
             if bits <= _FEW_BITS:
-                places = np.zeros(1 << bits, dtype=np.int32)
-                count = kernel.number_small_keys(*key, places, first, numbers, start, stop)
+                places = room((1 << bits,), np.int32)
+                places.fill(0)
+                count = kernel.number_small_keys(*key, places, first, numbers)
             else:
                 # Four places a key: most are found where they are looked for first.
                 table = room((4 << exponent, 2), np.uint64)
                 table.fill(0)
-                count = kernel.number_keys(*key, table, 64 - 2 - exponent, first, numbers, start, stop)
+                count = kernel.number_keys(*key, table, 64 - 2 - exponent, first, numbers)
             if count >= 0:
                 return first[:count]
             exponent += 2
@@ -132,15 +155,12 @@ def _number(columns: Sequence[Codes], numbers: Codes, start: int, stop: int) -> 
     )
 
 
-def _readings(columns: Sequence[Codes], start: int, stop: int) -> Iterator[tuple[list[Codes], list[int]]]:
-    """The parts of a range's keys and the bits of each, in ways that take longer but hold more values."""
+def _readings(columns: Sequence[Codes]) -> Iterator[tuple[list[Codes], list[int]]]:
+    """The parts of keys and the bits of each, in ways that take longer but hold more values."""
     # As they are, if the few that are looked at are like the others: the loop sees whether they are.
-    yield list(columns), _widths([codes[start:stop:_LOOKED_AT] for codes in columns])
-    ranks = []
-    for codes in columns:
-        ranks.append(np.empty(len(codes), dtype=np.int64))
-        ranks[-1][start:stop] = np.unique(codes[start:stop], return_inverse=True)[1]
-    yield ranks, _widths([codes[start:stop] for codes in ranks])
+    yield list(columns), _widths([codes[::_LOOKED_AT] for codes in columns])
+    ranks = [np.unique(codes, return_inverse=True)[1] for codes in columns]
+    yield ranks, _widths(ranks)
 
 
 def _widths(columns: Sequence[Codes]) -> list[int]:
@@ -155,10 +175,10 @@ def _texts(rows: pl.DataFrame, names: Sequence[str], which: npt.NDArray[np.int64
     return rows.select(names)[which].with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
 
 
-def _codes(column: pl.Series) -> Codes:
+def _codes(column: pl.Series) -> pl.Series:
     """A column as integers: texts as the codes of their categories."""
     coded = column.cast(pl.Categorical()) if column.dtype == pl.String() else column
-    return together(coded.to_physical())
+    return coded.to_physical()
 
 
 def together(column: pl.Series) -> Codes:

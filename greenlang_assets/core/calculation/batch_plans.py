@@ -37,6 +37,10 @@ MASSES = {
     "co2_biogenic": ("co2_biogenic_mg", "kg[CO2_biogenic]"),
     "co2e": ("co2e_mg", "kg[CO2e]"),
 }
+#: Columns of masses, in the order of the sums.
+MASS_COLUMNS = tuple(column for column, _ in MASSES.values())
+#: Those of gases, which few formulas give; CO2e is the last of the masses and given by all.
+GAS_COLUMNS = MASS_COLUMNS[:-1]
 #: The columns of a line that are the same in every row of a formula.
 FORMULA_COLUMNS = (
     *("converted_unit", "factor_id", "factor_sha256", "formula_id", "formula_sha256"),

@@ -12,7 +12,6 @@ the look-up.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import polars as pl
 
 from greenlang_assets.core.calculation import batch_layout as layout
@@ -80,7 +78,7 @@ class Answers:
 
     def and_these(self, new: Answers) -> Answers:
         """These plans and then those of other questions, answered later by the same resolver."""
-        every = Answers(
+        return Answers(
             questions=pl.concat([self.questions, new.questions]),
             formulas=np.concatenate([self.formulas, new.formulas]),
             rows=np.concatenate([self.rows, new.rows]),
@@ -92,10 +90,6 @@ class Answers:
             tables=new.tables,
             catalogue=self.catalogue,
         )
-        if "hashes" in self.__dict__:
-            # Hashed once: a table of many parts names the same plans in each.
-            every.__dict__["hashes"] = np.concatenate([self.hashes, new.hashes])
-        return every
 
     def plan(self, number: int) -> Plan | GreenlangError:
         """One plan, or why there is none."""
@@ -109,13 +103,15 @@ class Answers:
     @cached_property
     def coefficients(
         self,
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-        """What the loop takes of each plan: all coefficients, the two of a plain one, and its kind."""
+    ) -> tuple[
+        npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.uint8]
+    ]:
+        """What the loop takes of each plan: all coefficients, ratio and figure of a plain one, its kind."""
         found = self.tables.coefficients[self.formulas]
         found[:, layout.RATIO] = self.ratios
-        direct = found[:, [layout.RATIO, layout.CO2E]]
-        direct[~self.tables.plain[self.formulas]] = np.nan
-        return found, direct, self.tables.kinds[self.formulas]
+        plain = self.tables.plain[self.formulas]
+        ratios, figures = (np.where(plain, found[:, at], np.nan) for at in (layout.RATIO, layout.CO2E))
+        return found, ratios, figures, self.tables.kinds[self.formulas]
 
     @cached_property
     def given(self) -> npt.NDArray[np.bool_]:
@@ -123,22 +119,32 @@ class Answers:
         given: npt.NDArray[np.bool_] = self.tables.given[self.formulas]
         return given
 
-    @cached_property
-    def hashes(self) -> npt.NDArray[np.uint8]:
-        """The SHA-256 of each plan, (plans, 32) bytes: its question and how it is calculated, or refused."""
-        texts = {number: number_text(number) for number in np.unique(self.ratios).tolist()}
-        cells = (self.formulas.tolist(), self.levels.to_list(), self.distances.tolist(), self.ratios.tolist())
-        identities = self.tables.identities
-        said = [
-            (question, identities[formula], level, distance, texts[times])
-            if formula >= 0
-            else (question, self.refused[number].code)
-            for number, (question, formula, level, distance, times) in enumerate(
-                zip(self.questions.iter_rows(), *cells, strict=True)
-            )
-        ]
-        digests = b"".join([hashlib.sha256(orjson.dumps(plan)).digest() for plan in said])
-        return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
+    def said(self, start: int, stop: int) -> pl.DataFrame:
+        """How questions are answered, in as few words as tell it: what a proof shows of a plan.
+
+        Returns:
+            The question; the SHA-256 of factor, formula and GWPs; the rung at which the factor was found and
+            the years between; the ratio of units as a decimal text; or instead the code of the refusal.
+        """
+        formulas, ratios = self.formulas[start:stop], self.ratios[start:stop]
+        answered = pl.Series(formulas >= 0)
+        distinct, numbers = np.unique(ratios, return_inverse=True)
+        texts = pl.Series([number_text(number) for number in distinct.tolist()])
+        said = self.questions[start:stop].with_columns(
+            pl.Series("calculation_sha256", self.tables.identities, dtype=pl.String)[formulas],
+            self.levels[start:stop].alias("matched_level"),
+            pl.Series("year_distance", self.distances[start:stop]),
+            texts[numbers].alias("ratio"),
+            pl.lit(None, dtype=pl.String).alias("refused"),
+        )
+        refused = {number - start: error.code for number, error in self.refused.items()}
+        if answered.all():
+            return said
+        codes = pl.Series([refused.get(number) for number in range(len(formulas))], dtype=pl.String)
+        names = ("calculation_sha256", "matched_level", "year_distance", "ratio")
+        return said.with_columns(
+            *(pl.when(answered).then(name).alias(name) for name in names), codes.alias("refused")
+        )
 
     @cached_property
     def columns(self) -> pl.DataFrame:
