@@ -21,9 +21,7 @@ from greenlang_assets.core.tenants.dataset import load_dataset
 
 BY = ("tenant", "scope")
 #: The program that the documentation prints.
-CHECK = (
-    Path("docs/large-tables.md").read_text("utf-8").partition("```python\n")[2].partition("```")[0]
-)
+CHECK = Path("docs/large-tables.md").read_text("utf-8").partition("```python\n")[2].partition("```")[0]
 
 
 @pytest.fixture(scope="module")

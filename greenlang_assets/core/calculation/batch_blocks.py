@@ -32,14 +32,13 @@ divided, or on how Polars numbers its categories.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
-import polars as pl
 from blake3 import blake3
 
 from greenlang_assets.core.calculation.batch_layout import BLOCK
@@ -122,14 +121,14 @@ def header_leaf(by: Sequence[str]) -> bytes:
     return leaf_hash(canonical_bytes(said))
 
 
-def page_bytes(kind: str, first: int, entries: pl.DataFrame) -> bytes:
+def page_bytes(kind: str, first: int, columns: Mapping[str, Sequence[Any]], rows: int) -> bytes:
     """A page.
 
     Args:
         kind: ``plans`` or ``groups``.
         first: number of the first entry, a multiple of :data:`PAGE`.
-        entries: columns of texts and integers.
+        columns: of texts and integers.
+        rows: how many entries.
     """
-    columns = entries.to_dict(as_series=False)
-    said = {"columns": columns, "first": first, "format": FORMAT, "kind": kind, "rows": entries.height}
+    said = {"columns": columns, "first": first, "format": FORMAT, "kind": kind, "rows": rows}
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)

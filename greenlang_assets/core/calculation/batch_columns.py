@@ -15,7 +15,7 @@ import itertools
 import os
 from bisect import bisect_right
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import get_ident
 
@@ -185,10 +185,12 @@ class Batch:
         _check(rows, self.by)
         with ThreadPoolExecutor(self.threads) as pool:
             asked = Distinct(rows, QUESTION, pool, self.threads).numbered()
-            # One thread answers the questions, the others number the groups.
-            answering = pool.submit(self._answers_to, asked)
+            # One thread answers the questions and then hashes the answers, the others number the groups and
+            # then begin with the blocks.
+            answered: Future[Answers] = Future()
+            answering = pool.submit(self._answer, asked, answered, hashed=hashed_from is not None)
             grouped = Distinct(rows, self.by, pool, _PIECES * self.threads)
-            answers = answering.result()
+            answers = answered.result()
             plan_of = _Places(asked, answers.questions)
             group_keys = self._known_groups(grouped.keys)
             group_of = _Places(grouped, group_keys)
@@ -196,10 +198,8 @@ class Batch:
                 answers, asked.numbers, plan_of, grouped.numbers, group_of, group_keys,
                 together(rows["quantity"]), hashed_from,
             )  # fmt: skip
-            paging = pool.submit(self._hash_pages) if hashed_from is not None else None
             blocks = list(pool.map(work.block, range(-(-rows.height // BLOCK))))
-            if paging is not None:
-                paging.result()
+            answering.result()
             return work.finished(blocks, self.by)
 
     def known(self, questions: pl.DataFrame, groups: pl.DataFrame) -> None:
@@ -220,12 +220,13 @@ class Batch:
 
     def plan_page(self, number: int) -> bytes:
         """One page of plans."""
-        first = number * PAGE
-        return page_bytes("plans", first, self.answers.said(first, min(first + PAGE, len(self.answers))))
+        first, stop = number * PAGE, min((number + 1) * PAGE, len(self.answers))
+        return page_bytes("plans", first, self.answers.said(first, stop), stop - first)
 
     def group_page(self, number: int) -> bytes:
         """One page of groups."""
-        return page_bytes("groups", number * PAGE, self.groups[number * PAGE : (number + 1) * PAGE])
+        keys = self.groups[number * PAGE : (number + 1) * PAGE]
+        return page_bytes("groups", number * PAGE, keys.to_dict(as_series=False), keys.height)
 
     def page_leaves(self) -> list[bytes]:
         """The hashes of all pages, which come after the blocks of a table."""
@@ -241,6 +242,16 @@ class Batch:
         """Hashes the pages of plans that are full: they stay as they are."""
         for number in range(len(self._pages), len(self.answers) // PAGE):
             self._pages.append(leaf_hash(self.plan_page(number)))
+
+    def _answer(self, asked: Distinct, answered: Future[Answers], *, hashed: bool) -> None:
+        """Says the answers as soon as they are there, and hashes them."""
+        try:
+            answered.set_result(self._answers_to(asked))
+        except BaseException as error:
+            answered.set_exception(error)
+            raise
+        if hashed:
+            self._hash_pages()
 
     def _answers_to(self, asked: Distinct) -> Answers:
         """Plans of these questions and of all that were asked before: each is answered once."""

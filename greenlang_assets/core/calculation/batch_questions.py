@@ -16,6 +16,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -119,32 +120,30 @@ class Answers:
         given: npt.NDArray[np.bool_] = self.tables.given[self.formulas]
         return given
 
-    def said(self, start: int, stop: int) -> pl.DataFrame:
-        """How questions are answered, in as few words as tell it: what a proof shows of a plan.
+    def said(self, start: int, stop: int) -> dict[str, list[Any]]:
+        """How some questions are answered, in as few words as tell it: what a proof shows of a plan.
 
         Returns:
-            The question; the SHA-256 of factor, formula and GWPs; the rung at which the factor was found and
-            the years between; the ratio of units as a decimal text; or instead the code of the refusal.
+            Columns: the question; the SHA-256 of factor, formula and GWPs; the rung at which the factor was
+            found and the years between; the ratio of units as a decimal text; or instead of these, which are
+            nothing then, the code of the refusal.
         """
-        formulas, ratios = self.formulas[start:stop], self.ratios[start:stop]
-        answered = pl.Series(formulas >= 0)
-        distinct, numbers = np.unique(ratios, return_inverse=True)
-        texts = pl.Series([number_text(number) for number in distinct.tolist()])
-        said = self.questions[start:stop].with_columns(
-            pl.Series("calculation_sha256", self.tables.identities, dtype=pl.String)[formulas],
-            self.levels[start:stop].alias("matched_level"),
-            pl.Series("year_distance", self.distances[start:stop]),
-            texts[numbers].alias("ratio"),
-            pl.lit(None, dtype=pl.String).alias("refused"),
-        )
-        refused = {number - start: error.code for number, error in self.refused.items()}
-        if answered.all():
-            return said
-        codes = pl.Series([refused.get(number) for number in range(len(formulas))], dtype=pl.String)
-        names = ("calculation_sha256", "matched_level", "year_distance", "ratio")
-        return said.with_columns(
-            *(pl.when(answered).then(name).alias(name) for name in names), codes.alias("refused")
-        )
+        identities = [*self.tables.identities, None]
+        ratios = self.ratios[start:stop].tolist()
+        texts = {number: number_text(number) for number in set(ratios)}
+        said: dict[str, list[Any]] = self.questions[start:stop].to_dict(as_series=False)
+        said |= {
+            "calculation_sha256": [identities[number] for number in self.formulas[start:stop].tolist()],
+            "matched_level": self.levels[start:stop].to_list(),
+            "year_distance": self.distances[start:stop].tolist(),
+            "ratio": [texts[number] for number in ratios],
+            "refused": [None] * len(ratios),
+        }
+        for number, error in self.refused.items():
+            if start <= number < stop:
+                said["year_distance"][number - start] = said["ratio"][number - start] = None
+                said["refused"][number - start] = error.code
+        return said
 
     @cached_property
     def columns(self) -> pl.DataFrame:
