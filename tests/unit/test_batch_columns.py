@@ -474,6 +474,13 @@ def test_no_rows_give_no_sums(resolver):
     assert (done.sums.height, done.frame().height, done.leaves) == (0, 0, [])
 
 
+@pytest.mark.parametrize("by", [("scope", "scope"), ("activity", "region", "unit", "scope", "data_year")])
+def test_columns_to_sum_by_are_few_and_different(resolver, by):
+    with pytest.raises(GreenlangError) as refused:
+        Batch(resolver, gas_method(), by).calculate(gas_rows([1.0]))
+    assert refused.value.code == "BATCH_GROUP"
+
+
 def test_rows_are_not_summed_by_decimal_numbers(resolver):
     rows = gas_rows([1.0, 2.0]).with_columns(share=pl.Series([1.2, 1.7]))
     with pytest.raises(GreenlangError) as refused:

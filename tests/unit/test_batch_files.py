@@ -115,6 +115,26 @@ def test_what_cannot_be_read_leaves_nothing(resolver, dataset, rows, tmp_path, c
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["plan", "group", "co2e_mg"])
+def test_a_column_to_sum_by_has_a_name_of_its_own(resolver, dataset, rows, tmp_path, name):
+    rows.head(10).with_columns(pl.col("tenant").alias(name)).write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(GreenlangError) as refused:
+        run_files(tmp_path / "rows.parquet", Batch(resolver, dataset.method, (name,)), tmp_path / "out")
+    assert refused.value.code == "BATCH_GROUP"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("by", [(), ("place", "data_year")])
+def test_rows_are_proved_by_whatever_they_are_summed(resolver, dataset, rows, tmp_path, by):
+    source, out = tmp_path / "rows.parquet", tmp_path / "out"
+    rows.head(2000).with_columns(pl.col("tenant").alias("place")).write_parquet(source)
+    batch = Batch(resolver, dataset.method, by)
+    run = run_files(source, batch, out)
+    done = checked(prove_row(source, batch, out, 1234), run.root, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert run.sums.height == max(1, pl.read_parquet(source).select(by).unique().height)
+
+
 def test_a_run_overwrites_nothing(resolver, dataset, rows, tmp_path):
     rows.head(10).write_parquet(tmp_path / "rows.parquet")
     ran(resolver, dataset, tmp_path / "rows.parquet", tmp_path / "out")

@@ -1,8 +1,8 @@
 """The batch in columns: rows of quantities to integers of milligrams, on every core.
 
 Belongs here: threads, the arrays of results and their sums.
-Does not belong here: distinct questions out of the rows (``batch_keys``), contracts, hashes and the words of
-refusals (``batch``), files (``batch_files``).
+Does not belong here: distinct questions out of the rows (``batch_keys``), what is hashed of them
+(``batch_blocks``), contracts and the words of refusals (``batch``), files (``batch_files``).
 
 Each distinct question is answered once; rows whose formula is linear in its activity run through one
 compiled loop, the others through their Polars expression. Both do the operations of a single calculation in
@@ -47,7 +47,7 @@ _CO2E = MASS_COLUMNS[-1]
 #: Words of the sums of a group: low and high half for each mass.
 _HALVES = 2 * len(MASS_COLUMNS)
 #: Jobs a thread in which groups are numbered: while one answers the questions, the others take what there is.
-_PIECES = 4
+_PIECES = 2
 #: Blocks for whose gases a thread makes room at once; what is not used of it takes no memory.
 _BLOCKS_OF_GASES = 16
 
@@ -225,8 +225,8 @@ class Batch:
 
     def group_page(self, number: int) -> bytes:
         """One page of groups."""
-        keys = self.groups[number * PAGE : (number + 1) * PAGE]
-        return page_bytes("groups", number * PAGE, keys.to_dict(as_series=False), keys.height)
+        first, stop = number * PAGE, min((number + 1) * PAGE, self.groups.height)
+        return page_bytes("groups", first, self.groups[first:stop].to_dict(as_series=False), stop - first)
 
     def page_leaves(self) -> list[bytes]:
         """The hashes of all pages, which come after the blocks of a table."""
@@ -281,9 +281,12 @@ def page_count(entries: int) -> int:
 
 
 def _check(rows: pl.DataFrame, by: Sequence[str]) -> None:
-    if len(by) > KEY_PARTS:
+    if len(by) > KEY_PARTS or len(set(by)) < len(by):
         raise GreenlangError(
-            "BATCH_GROUP", "too many columns to sum by", found=", ".join(by), expected="at most four"
+            "BATCH_GROUP",
+            "rows cannot be summed by these columns",
+            found=", ".join(by),
+            expected=f"at most {KEY_PARTS}, none of them twice",
         )
     coded = (pl.String, pl.Categorical, pl.Enum)
     numbers = [

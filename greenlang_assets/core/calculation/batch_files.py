@@ -87,8 +87,18 @@ def run_files(
         say: is told the rows done and the rows there are.
 
     Raises:
-        GreenlangError: ``BATCH_SOURCE``, ``BATCH_COLUMNS``, ``BATCH_OUT_EXISTS``, ``BATCH_CELL_EMPTY``.
+        GreenlangError: ``BATCH_SOURCE``, ``BATCH_COLUMNS``, ``BATCH_OUT_EXISTS``, ``BATCH_CELL_EMPTY``,
+            ``BATCH_GROUP``.
     """
+    taken = sorted({"group", "factor_id", "plan", *MASS_COLUMNS}.intersection(batch.by))
+    if taken:
+        raise GreenlangError(
+            "BATCH_GROUP",
+            "a column of the results has the name of one to sum by",
+            found=", ".join(taken),
+            expected="another name",
+            hint="rename the column in the table",
+        )
     files = _files(source)
     if out.exists():
         raise GreenlangError(
@@ -331,12 +341,12 @@ def _write(path: Path, calculated: Calculated, by: Sequence[str]) -> None:
             pa.field(name, column.type, nullable=name not in required) for name, column in columns.items()
         ),
     )
-    # The bytes of numbers that are alike are put together: smaller, and written sooner. A faster level of
-    # zstd than 1 makes the files a twentieth larger.
+    # The bytes of numbers that are alike are put together: smaller, and written sooner. So are long pages; a
+    # faster level of zstd than 1 makes the files a twentieth larger.
     numbers_apart = dict.fromkeys(("plan", *MASS_COLUMNS), "BYTE_STREAM_SPLIT")
     pq.write_table(
         table, path, compression="zstd", compression_level=-3, write_statistics=False,
-        use_dictionary=[*by, "factor_id"], column_encoding=numbers_apart,
+        use_dictionary=[*by, "factor_id"], column_encoding=numbers_apart, max_rows_per_page=2 * BLOCK,
     )  # fmt: skip
 
 

@@ -102,10 +102,9 @@ class Distinct:
         keys, own = self._found
         if table is keys or not table.width:
             return own
-        found = keys.join(table.with_row_index("place"), on=table.columns, how="left", maintain_order="left")[
-            "place"
-        ]
-        place = found.cast(pl.Int32).to_numpy()
+        # The empty text names no column of the key, whatever its columns are called.
+        numbered = keys.join(table.with_row_index(""), on=table.columns, how="left", maintain_order="left")
+        place = numbered[""].cast(pl.Int32).to_numpy()
         return [place[places] for places in own]
 
 
@@ -136,8 +135,7 @@ def _number(columns: Sequence[Codes], numbers: Codes) -> npt.NDArray[np.int64]:
         while count == -1 and bits <= _KEY_BITS:
             first = np.empty(1 << exponent, dtype=np.int64)
             if bits <= _FEW_BITS:
-                places = room((1 << bits,), np.int32)
-                places.fill(0)
+                places = np.zeros(1 << bits, dtype=np.int32)
                 count = kernel.number_small_keys(*key, places, first, numbers)
             else:
                 # Four places a key: most are found where they are looked for first.
