@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from greenlang_assets.core.calculation import batch_layout as layout
 from greenlang_assets.core.calculation.batch import calculate_batch
-from greenlang_assets.core.calculation.batch_blocks import header_leaf
-from greenlang_assets.core.calculation.batch_columns import Batch, page_count
+from greenlang_assets.core.calculation.batch_blocks import header_leaf, page_count
+from greenlang_assets.core.calculation.batch_columns import Batch
 from greenlang_assets.core.calculation.batch_keys import Distinct
 from greenlang_assets.core.calculation.batch_layout import BLOCK
 from greenlang_assets.core.calculation.batch_plans import MASS_COLUMNS, QUESTION, Plan, methods_of, resolve

@@ -24,10 +24,10 @@ other, little-endian:
   the header, their milligrams, int64;
 * the places of the rows without figures, uint16, and then why each has none, a byte.
 
-The columns are hashed as they lie in memory. SHA-256 of as many bytes takes longer than the calculation,
-even where the processor has instructions for it; BLAKE3 takes a fraction of that. The tree, and all that the
-ledger holds, is hashed with SHA-256. Blocks do not depend on threads, on the machine, on how a table is
-divided, or on how Polars numbers its categories.
+The columns are hashed as they lie in memory. SHA-256 of as many bytes takes as long as the calculation, even
+where the processor has instructions for it; BLAKE3 takes a fraction of that. The tree, and all that the ledger
+holds, is hashed with SHA-256. Blocks do not depend on threads, on the machine, on how a table is divided, or
+on how Polars numbers its categories.
 """
 
 from __future__ import annotations
@@ -119,6 +119,11 @@ def header_leaf(by: Sequence[str]) -> bytes:
     """The hash of the first leaf: what the rows are."""
     said = {"block": BLOCK, "by": list(by), "format": FORMAT, "gases": list(GAS_COLUMNS), "page": PAGE}
     return leaf_hash(canonical_bytes(said))
+
+
+def page_count(entries: int) -> int:
+    """How many pages they take."""
+    return -(-entries // PAGE)
 
 
 def page_bytes(kind: str, first: int, columns: Mapping[str, Sequence[Any]], rows: int) -> bytes:

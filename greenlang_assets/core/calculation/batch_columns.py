@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from greenlang_assets.core.calculation import batch_kernels as kernel
 from greenlang_assets.core.calculation import batch_layout as layout
-from greenlang_assets.core.calculation.batch_blocks import PAGE, Block, page_bytes
+from greenlang_assets.core.calculation.batch_blocks import PAGE, Block, page_bytes, page_count
 from greenlang_assets.core.calculation.batch_keys import KEY_PARTS, Codes, Distinct, room, together
 from greenlang_assets.core.calculation.batch_layout import BLOCK
 from greenlang_assets.core.calculation.batch_plans import (
@@ -273,11 +273,6 @@ class Batch:
             new = keys.join(self._groups, on=list(self.by), how="anti", maintain_order="left")
             self._groups = pl.concat([self._groups, new])
         return self._groups
-
-
-def page_count(entries: int) -> int:
-    """How many pages they take."""
-    return -(-entries // PAGE)
 
 
 def _check(rows: pl.DataFrame, by: Sequence[str]) -> None:

@@ -139,10 +139,9 @@ class Answers:
             "ratio": [texts[number] for number in ratios],
             "refused": [None] * len(ratios),
         }
-        for number, error in self.refused.items():
-            if start <= number < stop:
-                said["year_distance"][number - start] = said["ratio"][number - start] = None
-                said["refused"][number - start] = error.code
+        for place in np.flatnonzero(self.formulas[start:stop] < 0).tolist():
+            said["year_distance"][place] = said["ratio"][place] = None
+            said["refused"][place] = self.refused[start + place].code
         return said
 
     @cached_property
