@@ -25,9 +25,9 @@ other, little-endian:
 * the places of the rows without figures, uint16, and then why each has none, a byte.
 
 The columns are hashed as they lie in memory. SHA-256 of as many bytes takes as long as the calculation, even
-where the processor has instructions for it; BLAKE3 takes a fraction of that. The tree, and all that the ledger
-holds, is hashed with SHA-256. Blocks do not depend on threads, on the machine, on how a table is divided, or
-on how Polars numbers its categories.
+where the processor has instructions for it; BLAKE3 takes a fraction of that. The tree, and all that the
+ledger holds, is hashed with SHA-256. Blocks do not depend on threads, on the machine, on how a table is
+divided, or on how Polars numbers its categories.
 """
 
 from __future__ import annotations
